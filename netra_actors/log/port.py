@@ -104,7 +104,11 @@ class MessageRow:
 
 @attrs.frozen(kw_only=True)
 class RunRow:
-    """One run; `status` is queued, running or a terminal's status."""
+    """One run.
+
+    `status` is queued, running, cancelling or a terminal's status; `seq_last` is the seq of the
+    terminal, and before it of the last event that changed this row.
+    """
 
     run_id: RunID
     user_id: UserID
@@ -135,6 +139,19 @@ class Record(Protocol):
     behind.
     """
 
+    @property
+    def generation(self) -> int:
+        """The record's generation, part of every epoch; it rises when history may be lost."""
+        ...
+
+    def epoch_for(self, random: str) -> str:
+        """Return the epoch of a session that is stored for the first time.
+
+        Args:
+            random: made for this session alone; letters and digits, no underscore.
+        """
+        ...
+
     async def commit(self, batch: Sequence[Append]) -> Sequence[Outcome]:
         """Store each session's `Append` in one transaction; return one outcome for each.
 
@@ -150,7 +167,11 @@ class Record(Protocol):
         ...
 
     async def session(self, user_id: UserID) -> SessionRow | None:
-        """Return where the user's log stands; None if nothing was ever stored."""
+        """Return where the user's log stands; None if nothing was ever stored.
+
+        The epoch carries the record's current generation, so it is another one than the
+        session was stored with when the generation rose since.
+        """
         ...
 
     async def chunks(

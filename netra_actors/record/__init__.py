@@ -1,0 +1,1 @@
+"""Where logs, threads and messages are durable: SQLite, PostgreSQL, or memory."""

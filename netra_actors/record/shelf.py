@@ -1,0 +1,173 @@
+"""One user's part of the memory record: plain dictionaries, changed by the writes of `rows`."""
+
+from collections.abc import Sequence
+from typing import assert_never, final
+
+import attrs
+
+from netra_actors.identity import MessageID, RunID, ThreadID, UserID
+from netra_actors.log.port import Answer, Chunk, FileRow, MessageRow, RunRow, ThreadRow
+from netra_actors.record.rows import (
+    OPEN_STATUSES,
+    AddMessage,
+    AddThread,
+    DropMessages,
+    DropThread,
+    HideRuns,
+    MarkRun,
+    QueueRun,
+    RenameThread,
+    StartRun,
+    TouchThread,
+    Write,
+)
+
+
+@final
+@attrs.define(eq=False)
+class Shelf:
+    """What is stored for one user. It grows with the user's log: nothing is ever dropped."""
+
+    user_id: UserID
+    epoch: str = ""
+    head: int = 0
+    tail: int = 0
+    term: int = 0
+    chunks: list[Chunk] = attrs.field(factory=list)
+    threads: dict[str, ThreadRow] = attrs.field(factory=dict)
+    messages: dict[str, MessageRow] = attrs.field(factory=dict)
+    runs: dict[str, RunRow] = attrs.field(factory=dict)
+    hidden: set[str] = attrs.field(factory=set)
+    """run_ids whose thread was deleted."""
+    answers: dict[str, Answer] = attrs.field(factory=dict)
+    files: dict[str, FileRow] = attrs.field(factory=dict)
+    snapshot: tuple[int, bytes] | None = None
+
+    def check(self, writes: Sequence[Write], answers: Sequence[Answer]) -> None:
+        """Refuse what a database would refuse, before anything is changed.
+
+        Raises:
+            ValueError: an identifier is there already, or a text cannot be encoded.
+        """
+        for answer in answers:
+            if answer.message_id in self.answers:
+                raise ValueError(f"an answer to {answer.message_id} is stored already")
+        for write in writes:
+            match write:
+                case AddThread(thread_id=thread_id) if thread_id in self.threads:
+                    raise ValueError(f"thread {thread_id} is stored already")
+                case AddMessage(message_id=message_id) if message_id in self.messages:
+                    raise ValueError(f"message {message_id} is stored already")
+                case QueueRun(run_id=run_id) if run_id in self.runs:
+                    raise ValueError(f"run {run_id} is stored already")
+                case _:
+                    for value in write:
+                        if isinstance(value, str):
+                            value.encode()
+
+    def apply(self, write: Write) -> None:
+        """Change threads, messages or runs as *write* says."""
+        match write:
+            case AddThread() | RenameThread() | TouchThread() | DropThread():
+                self._apply_to_threads(write)
+            case AddMessage() if write.run_id not in self.hidden:
+                self.messages[write.message_id] = MessageRow(
+                    message_id=write.message_id,
+                    thread_id=ThreadID(write.thread_id),
+                    role=write.role,
+                    content=write.content,
+                    created_at=write.at,
+                    run_id=None if write.run_id is None else RunID(write.run_id),
+                    status=write.status,
+                )
+            case AddMessage():
+                pass  # Its thread was deleted while the run ended.
+            case DropMessages():
+                self.messages = {
+                    message_id: message
+                    for message_id, message in self.messages.items()
+                    if message.thread_id != write.thread_id
+                }
+            case QueueRun() | StartRun() | MarkRun() | HideRuns():
+                self._apply_to_runs(write)
+            case _:
+                assert_never(write)
+
+    def _apply_to_threads(self, write: AddThread | RenameThread | TouchThread | DropThread) -> None:
+        if isinstance(write, AddThread):
+            self.threads[write.thread_id] = ThreadRow(
+                thread_id=ThreadID(write.thread_id),
+                title=write.title,
+                created_at=write.at,
+                updated_at=write.at,
+            )
+            return
+        thread = self.threads.get(write.thread_id)
+        if thread is None:
+            return
+        match write:
+            case RenameThread(title=title, at=at):
+                thread = attrs.evolve(thread, title=title, updated_at=at)
+                self.threads[write.thread_id] = thread
+            case TouchThread(at=at):
+                self.threads[write.thread_id] = attrs.evolve(thread, updated_at=at)
+            case DropThread():
+                del self.threads[write.thread_id]
+            case _:
+                assert_never(write)
+
+    def _apply_to_runs(self, write: QueueRun | StartRun | MarkRun | HideRuns) -> None:
+        match write:
+            case QueueRun():
+                self._add_run(write, parent_run_id=None, agent_name=None, status="queued")
+            case StartRun() if write.run_id in self.runs:
+                self.runs[write.run_id] = attrs.evolve(
+                    self.runs[write.run_id],
+                    status="running",
+                    agent_name=write.agent_name,
+                    seq_last=write.seq,
+                )
+            case StartRun():
+                self._add_run(
+                    write,
+                    parent_run_id=write.parent_run_id,
+                    agent_name=write.agent_name,
+                    status="running",
+                )
+            case MarkRun() if write.run_id in self.runs:
+                self.runs[write.run_id] = attrs.evolve(
+                    self.runs[write.run_id], status=write.status, seq_last=write.seq
+                )
+            case MarkRun():
+                pass  # As an UPDATE that finds no row.
+            case HideRuns():
+                self.hidden.update(
+                    run_id for run_id, run in self.runs.items() if run.thread_id == write.thread_id
+                )
+            case _:
+                assert_never(write)
+
+    def _add_run(
+        self,
+        write: QueueRun | StartRun,
+        *,
+        parent_run_id: str | None,
+        agent_name: str | None,
+        status: str,
+    ) -> None:
+        self.runs[write.run_id] = RunRow(
+            run_id=RunID(write.run_id),
+            user_id=self.user_id,
+            thread_id=ThreadID(write.thread_id),
+            parent_run_id=None if parent_run_id is None else RunID(parent_run_id),
+            message_id=None if write.message_id is None else MessageID(write.message_id),
+            agent_name=agent_name,
+            status=status,
+            seq_first=write.seq,
+            seq_last=write.seq,
+        )
+
+    def open_runs(self) -> Sequence[RunRow]:
+        """Return the runs without a terminal, by `seq_first`."""
+        found = [run for run in self.runs.values() if run.status in OPEN_STATUSES]
+        return sorted(found, key=lambda run: run.seq_first)
