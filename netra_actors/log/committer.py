@@ -1,0 +1,193 @@
+"""The committer: one task that makes the worker's logs durable, all sessions in one batch.
+
+A batch is as large as the load makes it: while one is being written the next one gathers. There
+is no timer. When the record is down the frozen batch is sent again with back-off until the
+record takes it; nothing of it is visible before, and emitters wait at their bounds.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Final, final
+
+import attrs
+import structlog
+import trio
+
+from netra_actors.errors import RecordUnavailable
+from netra_actors.log.port import Append, Outcome, Record
+from netra_actors.log.session_log import SessionLog
+
+log = structlog.get_logger(__name__)
+
+MIB: Final = 1024 * 1024
+WAKES_PER_TURN: Final = 64
+"""Cursors woken before the other tasks get a turn."""
+
+
+@attrs.frozen(kw_only=True)
+class CommitterConfig:
+    """Bounds of the committer."""
+
+    batch_bytes: int = 4 * MIB
+    """What one batch may hold; what does not fit goes with the next one."""
+    worker_bytes: int = 64 * MIB
+    """Uncommitted bytes of the whole worker above which every emitter waits."""
+    retry_first_s: float = 0.05
+    retry_most_s: float = 1.0
+    unavailable_after_s: float = 1.0
+    """Without a successful commit for that long, commands are refused."""
+
+
+@final
+@attrs.define(eq=False, kw_only=True)
+class CommitterStatistics:
+    """What the committer has done since it started; plain counters, read at will."""
+
+    batches: int = 0
+    events: int = 0
+    bytes: int = 0
+    retries: int = 0
+    lost: int = 0
+    quarantined: int = 0
+    seconds: float = 0.0
+    """Spent in the record, all batches together."""
+
+
+@final
+@attrs.define(eq=False, kw_only=True)
+class Committer:
+    """Gathers dirty logs and commits them; `run` is its one task."""
+
+    record: Record
+    config: CommitterConfig = CommitterConfig()
+    statistics: CommitterStatistics = attrs.field(factory=CommitterStatistics, init=False)
+    _dirty: deque[SessionLog] = attrs.field(factory=deque, init=False)
+    _work: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _room: trio.Event | None = attrs.field(default=None, init=False)
+    _idle: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _busy: bool = attrs.field(default=False, init=False)
+    _failing_since: float = attrs.field(default=math.inf, init=False)
+    _frozen: tuple[list[SessionLog], list[Append]] = attrs.field(
+        factory=lambda: ([], []), init=False
+    )
+    """The batch under way; sent again, byte for byte, after a failure or a restart."""
+    uncommitted_bytes: int = attrs.field(default=0, init=False)
+    """Of all sessions; the logs count it up and down."""
+
+    def mark(self, session: SessionLog) -> None:
+        """Commit *session* with the next batch. Each log marks itself once a batch."""
+        self._dirty.append(session)
+        if not self._work.is_set():
+            self._work.set()
+
+    @property
+    def full(self) -> bool:
+        """Whether the worker as a whole has too much uncommitted."""
+        return self.uncommitted_bytes > self.config.worker_bytes
+
+    @property
+    def available(self) -> bool:
+        """Whether a commit went through within the last second (or none was needed)."""
+        return trio.current_time() - self._failing_since < self.config.unavailable_after_s
+
+    async def wait_room(self) -> None:
+        """Wait while the worker has too much uncommitted."""
+        while self.full:
+            if self._room is None:
+                self._room = trio.Event()
+            await self._room.wait()
+
+    async def wait_idle(self) -> None:
+        """Wait until everything that was appended is durable (or lost).
+
+        Cancellation: nothing happened. For draining: give it a deadline.
+        """
+        while self._busy or self._dirty:
+            self._idle = trio.Event()
+            await self._idle.wait()
+
+    async def run(self) -> None:
+        """Commit until cancelled; owned by the service.
+
+        Cancellation: a batch that is being written is finished or was never begun, as the
+        record's `commit` says; what was not written was never visible.
+        """
+        while True:
+            await self._work.wait()
+            # All that became ready in this pass of the scheduler goes into one batch.
+            await trio.lowlevel.checkpoint()
+            self._busy = True
+            if not self._frozen[1]:
+                self._frozen = self._gather()
+            if self._frozen[1]:
+                await self._commit(*self._frozen)
+            self._busy = False
+            if not self._dirty:
+                self._work = trio.Event()
+                self._idle.set()
+
+    def _gather(self) -> tuple[list[SessionLog], list[Append]]:
+        sessions: list[SessionLog] = []
+        batch: list[Append] = []
+        size = 0
+        while self._dirty and size < self.config.batch_bytes:
+            session = self._dirty.popleft()
+            append = session.take()
+            if append is not None:
+                sessions.append(session)
+                batch.append(append)
+                size += len(append.body)
+        return sessions, batch
+
+    async def _commit(self, sessions: Sequence[SessionLog], batch: Sequence[Append]) -> None:
+        outcomes = await self._store(batch)
+        self._frozen = ([], [])
+        woken = 0
+        for session, append, outcome in zip(sessions, batch, outcomes, strict=True):
+            self._count(append, outcome)
+            session.settle(outcome)
+            for cursor in tuple(session.cursors):
+                cursor.wake()
+                woken += 1
+            if woken >= WAKES_PER_TURN:
+                woken = 0
+                await trio.lowlevel.checkpoint()
+        if self._room is not None and not self.full:
+            self._room.set()
+            self._room = None
+
+    async def _store(self, batch: Sequence[Append]) -> Sequence[Outcome]:
+        pause = self.config.retry_first_s
+        while True:
+            started = trio.current_time()
+            try:
+                outcomes = await self.record.commit(batch)
+            except RecordUnavailable as error:
+                self._note_failure(error, started)
+                await trio.sleep(pause)
+                pause = min(2 * pause, self.config.retry_most_s)
+            else:
+                self.statistics.seconds += trio.current_time() - started
+                if self._failing_since != math.inf:
+                    log.info("record_is_back", down_s=trio.current_time() - self._failing_since)
+                self._failing_since = math.inf
+                return outcomes
+
+    def _note_failure(self, error: RecordUnavailable, since: float) -> None:
+        self.statistics.retries += 1
+        if self._failing_since == math.inf:
+            self._failing_since = since
+            log.error("record_unavailable", error=str(error))
+
+    def _count(self, append: Append, outcome: Outcome) -> None:
+        statistics = self.statistics
+        if outcome is Outcome.COMMITTED:
+            statistics.events += len(append.events)
+            statistics.bytes += len(append.body)
+        elif outcome is Outcome.LOST:
+            statistics.lost += 1
+            log.warning("log_lost", user_id=append.user_id, term=append.term)
+        else:
+            statistics.quarantined += 1
+            log.error("log_quarantined", user_id=append.user_id, seq_from=append.seq_from)
