@@ -1,0 +1,1 @@
+"""The host: a hardened Hypercorn, the listening sockets and the worker processes."""
