@@ -8,7 +8,7 @@ text order is its number order. So they sort by time, and two made in one millis
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NewType, Self, final
 
 import attrs
@@ -176,13 +176,17 @@ def check_id(field: str, value: object) -> str:
     return value
 
 
-def _required(_: object, attribute: "attrs.Attribute[str]", value: object) -> None:
+def _required(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     check_id(attribute.name, value)
 
 
 def _optional(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None:
         check_id(attribute.name, value)
+
+
+def _frozen(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(values)
 
 
 @final
@@ -200,7 +204,7 @@ class UserExecutionContext:
     request_id: RequestID | None = attrs.field(default=None, validator=_optional)
     connection_id: ConnectionID | None = attrs.field(default=None, validator=_optional)
     plan: str = "mid"
-    permissions: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset)
+    permissions: frozenset[str] = attrs.field(default=frozenset(), converter=_frozen)
     depth: int = attrs.field(default=0)
     """How many contexts this one descends from; at most 10."""
     parent_request_id: RequestID | None = None
