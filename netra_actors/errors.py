@@ -83,7 +83,14 @@ class RecordCorrupt(RecordError):
 
 
 class ClientError(NetraError):
-    """The client's doing: reported back, not a fault of the service."""
+    """The client's doing: reported back, not a fault of the service.
+
+    Attributes:
+        message_id: of the command at fault, where the decoder could read it.
+        re: that command's type as it was sent, where the decoder could read it.
+        is_rpc: whether it came as JSON-RPC and is answered so.
+        rpc_id: the JSON-RPC request's id.
+    """
 
     code: ClassVar[str] = "invalid_field"
     http_status: ClassVar[int] = 400
@@ -104,6 +111,10 @@ class ClientError(NetraError):
         self.field = field
         self.retry_after_s = retry_after_s
         self.run_id = run_id
+        self.message_id: str | None = None
+        self.re: str | None = None
+        self.is_rpc = False
+        self.rpc_id: str | int | float | None = None
         self.advice = recovery if recovery is not None else self.recovery
 
 
