@@ -151,7 +151,7 @@ def bearer_token(authorization: str) -> str:
 
 def looks_like_jwt(text: str) -> bool:
     """Return whether *text* has the shape of a compact JWT, plain or in base64url."""
-    return _is_compact(text) or (text.startswith("ZXlK") and _is_compact(_decoded(text)))
+    return _is_compact(text) or (text.startswith("ZXlK") and _is_compact(decode_base64url(text)))
 
 
 def _is_compact(text: str) -> bool:
@@ -162,11 +162,12 @@ def _carried(offered: str) -> str | None:
     for prefix in _TOKEN_PREFIXES:
         if offered.startswith(prefix):
             token = offered.removeprefix(prefix)
-            return token if token.count(".") == _JWT_DOTS else _decoded(token)
+            return token if token.count(".") == _JWT_DOTS else decode_base64url(token)
     return None
 
 
-def _decoded(text: str) -> str:
+def decode_base64url(text: str) -> str:
+    """Return the ASCII text behind base64url, padded or not; empty when it is none."""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
