@@ -174,7 +174,9 @@ class Registry(Generic[K, E]):
 
     def _begin_start(self, key: K) -> _Change:
         scope = trio.CancelScope()
-        change = self._changing[key] = _Change(scope)
+        # Replaced by what really happened; it stays when the start is cancelled.
+        cancelled = ActorStopped(f"{self.name} stopped while it started an entry")
+        change = self._changing[key] = _Change(scope, failure=cancelled)
         self._context.run(self._nursery.start_soon, self._run_start, key, change, scope)
         return change
 
@@ -188,6 +190,7 @@ class Registry(Generic[K, E]):
         try:
             with scope:
                 self._live[key] = await self._start(key)
+                change.failure = None
         except Exception as error:  # every waiter must hear, or it hangs
             change.failure = error
             if not change.waiters:
@@ -256,4 +259,5 @@ async def open_registry(
                 await registry.close()
             if len(registry):
                 log.error("entries_left", registry=name, count=len(registry))
+                registry._live.clear()  # noqa: SLF001  the block is the other half of the class
             nursery.cancel_scope.cancel(reason="registry closed")

@@ -30,8 +30,11 @@ __all__ = [
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-QUARANTINE_CAPACITY: Final = 1024
+QUARANTINE_CAPACITY: Final = 256
 """How many quarantined children stay listed; beyond it the oldest is forgotten."""
+
+LAST_ERROR_CHARACTERS: Final = 500
+"""How much of a child's last error a snapshot shows."""
 
 
 @attrs.define(eq=False)
@@ -49,13 +52,14 @@ class _Child:
         self.state, self.since = state, trio.current_time()
 
     def crashed(self, error: Exception) -> None:
-        self.last_error = f"{type(error).__name__}: {error}"
+        self.last_error = f"{type(error).__name__}: {error}"[:LAST_ERROR_CHARACTERS]
 
     def restarted(self, restarts: int) -> None:
         self.restarts, self.since = restarts, trio.current_time()
 
     def stop(self) -> None:
-        self.enter("stopping")
+        if self.state != "stopping":
+            self.enter("stopping")
         self.scope.cancel(reason="stopped by its supervisor")
 
     def node(self) -> Node:
