@@ -151,7 +151,9 @@ class Registry(Generic[K, E]):
 
         async def drop(key: K) -> None:
             nonlocal dropped
-            dropped += await self.drop(key, idle)
+            # Awaited first: `dropped += await ...` would add to a count read before the wait.
+            was_idle = await self.drop(key, idle)
+            dropped += was_idle
 
         await _side_by_side(drop, list(self._live))
         return dropped

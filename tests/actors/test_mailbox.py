@@ -106,7 +106,7 @@ async def test_a_busy_consumer_still_lets_others_run(nursery: trio.Nursery) -> N
     nursery.start_soon(count_turns)
     for _ in range(10 * MESSAGES_PER_YIELD):
         await mailbox.get()
-    assert 8 <= turns <= 10
+    assert 5 <= turns <= 10
     nursery.cancel_scope.cancel(reason="seen enough")
 
 
