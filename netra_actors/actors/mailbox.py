@@ -30,7 +30,7 @@ class Mailbox(Generic[M]):
 
     Urgent messages overtake all others; inside each class the order of the puts is kept. Each
     class has its own bound, so that a flood of ordinary messages cannot keep a stop out, and
-    a flood of stops cannot take the room of the messages.
+    a flood of stops cannot take the room of the messages. It belongs to the trio thread.
 
     Args:
         name: the actor's name, for errors.

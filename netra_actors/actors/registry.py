@@ -49,7 +49,8 @@ def _own_copy(error: Exception) -> Exception:
     """Return an equal exception with a traceback of its own, caused by *error*.
 
     Each waiter raises its own object: one that is raised in several tasks collects the frames
-    of all of them. `__init__` is left out, since its arguments are not kept anywhere.
+    of all of them. `__init__` is left out, since its arguments are not kept anywhere; what it
+    set on the instance is taken over (not what a class keeps in `__slots__`).
     """
     twin = type(error).__new__(type(error), *error.args)
     twin.args = error.args
