@@ -45,6 +45,8 @@ class UserMessage(Payload, frozen=True, kw_only=True):
     priority: Priority
     policy: Policy
     attachments: tuple[AttachmentRef, ...] | None = None
+    agent: str | None = None
+    """Who was asked; a run that waits over a restart needs it."""
 
 
 class RunQueued(Payload, frozen=True, kw_only=True):

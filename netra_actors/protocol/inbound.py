@@ -22,7 +22,8 @@ Control: TypeAlias = dict[str, Any]
 
 
 class _Head(msgspec.Struct):
-    type: str
+    type: str = ""
+    """An answer to JSON-RPC has none."""
     seq: int | None = None
     seq_from: int | None = None
 
