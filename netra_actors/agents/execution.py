@@ -6,6 +6,7 @@ scope in the same step; from then on the terminal is `cancelled`, whatever the a
 """
 
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, final
 
 import attrs
@@ -16,7 +17,7 @@ from netra_actors.agents.notifier import MAX_ERROR
 from netra_actors.agents.registry import Agent
 from netra_actors.agents.run import MAX_INLINE, Run
 from netra_actors.errors import ClientError, IllegalTransition, LogFull, NetraError, RecordError
-from netra_actors.protocol.codec import clean_text, cut_bytes
+from netra_actors.protocol.text import clean_text, cut_bytes
 from netra_actors.protocol.events import FileRef, RunStatus
 
 log = structlog.get_logger(__name__)
@@ -46,34 +47,44 @@ class Explanation:
     suggestions: tuple[str, ...]
 
 
+@final
+@attrs.frozen
+class Outcome:
+    """How a run ended: its value if it completed, its crash if it failed."""
+
+    status: RunStatus
+    value: Any = None
+    crash: Exception | None = None
+
+
 async def execute(
     run: Run,
     agent: Agent,
-    args: tuple[Any, ...],
+    work: Callable[[], Awaitable[Any]],
     *,
     attempt: int | None = None,
     continues: str | None = None,
-) -> tuple[Any, RunStatus]:
-    """Run *agent* from `agent_started` to `agent_completed`; return its value and the status.
+) -> Outcome:
+    """Do *work* as *run* of *agent*, from `agent_started` to `agent_completed`.
+
+    A crash of the work becomes `agent_error` and a ``failed`` terminal; it is logged, and
+    returned, not raised.
 
     Cancellation: open tools and sub-runs are closed by their own blocks, then the terminal is
     appended: ``cancelled`` when somebody stopped the run, ``interrupted`` when the service did.
-
-    Raises:
-        Exception: what the agent raised, after `agent_error` and the terminal were appended.
     """
     run.notifier.send_agent_started(agent.name, attempt=attempt, continues=continues)
     ending = Ending(status="interrupted")
+    value = None
     try:
-        value = await agent.fn(run, *args)
+        value = await work()
         answer, ref = await run.fit_answer(_text(run, value))
         ending = Ending(status="completed", answer=answer, answer_ref=ref)
-    except Exception as crash:
+    except Exception as crash:  # noqa: BLE001  the run's boundary: its crash is its last event
         ending = Ending(status="failed", crash=crash)
-        raise
     finally:
         close(run, ending, agent)
-    return value, run.ended_as or ending.status
+    return Outcome(run.ended_as or ending.status, value, ending.crash)
 
 
 def _text(run: Run, value: Any) -> str:

@@ -14,7 +14,8 @@ from netra_actors.errors import RunClosed
 from netra_actors.identity import CallID, MessageID, RunID, ThreadID
 from netra_actors.log.session_log import SessionLog
 from netra_actors.protocol import events
-from netra_actors.protocol.codec import clean_text, cut, redact
+from netra_actors.protocol.redaction import redact
+from netra_actors.protocol.text import clean_text, cut
 from netra_actors.protocol.events import Event, FileRef, Payload, RunStatus, ToolStatus, Urgency
 
 MAX_THOUGHT: Final = 2_000

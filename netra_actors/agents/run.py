@@ -21,7 +21,7 @@ from netra_actors.identity import (
     UnifiedIdGenerator,
     UserExecutionContext,
 )
-from netra_actors.protocol.codec import cut, split_text
+from netra_actors.protocol.text import cut, split_text
 from netra_actors.protocol.events import FileRef, RunStatus, ToolStatus, Urgency
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Run:
 
         Awaiting it waits while the backlog is full.
         """
-        *head, last = split_text(content, MAX_PIECE) or [""]
+        *head, last = list(split_text(content, MAX_PIECE)) or [""]
         for piece in head:
             self.notifier.send_partial_result(piece)
         emitted = self.notifier.send_partial_result(last, is_complete=is_complete)

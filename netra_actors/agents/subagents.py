@@ -1,5 +1,6 @@
 """Sub-runs: agents that an agent starts, in parallel, nested in the parent's order."""
 
+from functools import partial
 from typing import Any, final
 
 import attrs
@@ -9,7 +10,6 @@ from netra_actors.agents.execution import execute
 from netra_actors.agents.notifier import WebSocketNotifier
 from netra_actors.agents.registry import Agent
 from netra_actors.agents.run import Run
-from netra_actors.protocol.events import RunStatus
 
 
 @final
@@ -82,23 +82,20 @@ class SubagentGroup:
         )
 
     async def _live(self, handle: SubRun, agent: Agent, args: tuple[Any, ...]) -> None:
-        status: RunStatus = "cancelled"
         try:
-            value, status = await execute(handle.run, agent, args)
-            handle.finish(value)
-        except Exception:
-            status = "failed"
-            raise
+            outcome = await execute(handle.run, agent, partial(agent.fn, handle.run, *args))
         finally:
-            self._close(handle, status)
+            self._close(handle)
+        if outcome.crash is not None:
+            raise outcome.crash
+        handle.finish(outcome.value)
 
-    def _close(self, handle: SubRun, status: RunStatus) -> None:
+    def _close(self, handle: SubRun) -> None:
         parent = self.parent
+        status = handle.run.ended_as or "interrupted"
         if status == "cancelled":
             parent.descendants += 1 + handle.run.descendants
         if not parent.notifier.closed:
-            # What the terminal said counts: an interrupted parent interrupts its sub-runs.
-            said = handle.run.ended_as or status
             parent.notifier.send_subagent_completed(
-                handle.run.run_id, handle.name, said, duration_ms=handle.run.elapsed_ms
+                handle.run.run_id, handle.name, status, duration_ms=handle.run.elapsed_ms
             )

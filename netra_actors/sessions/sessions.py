@@ -1,0 +1,287 @@
+"""The sessions of one worker: found by user, started once, put away when nobody needs them."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, final
+
+import attrs
+import structlog
+import trio
+
+from netra_actors.actors.mailbox import Mailbox
+from netra_actors.actors.registry import Registry, open_registry
+from netra_actors.actors.reply import Reply
+from netra_actors.actors.supervisor import (
+    ChildSpec,
+    Node,
+    Restart,
+    Supervisor,
+    open_supervisor,
+)
+from netra_actors.agents.message import HistoryMessage
+from netra_actors.agents.registry import AgentRegistry
+from netra_actors.errors import ActorStopped, ClientError, NotFound, RecordError, Unavailable
+from netra_actors.identity import FileID, UnifiedIdGenerator, UserExecutionContext, UserID
+from netra_actors.log.committer import Committer
+from netra_actors.log.port import Record
+from netra_actors.log.session_log import SessionLog
+from netra_actors.protocol.decoding import Decoded
+from netra_actors.protocol.events import AttachmentRef
+from netra_actors.sessions.actor import SessionActor
+from netra_actors.sessions.bridge import AgentWebSocketBridge, ReadFile, ReadHistory
+from netra_actors.sessions.directory import Done, Envelope
+from netra_actors.sessions.engine import ExecutionEngine, ExecutionEngineFactory
+from netra_actors.sessions.entry import SessionEntry
+from netra_actors.sessions.handlers import AgentHandler, TakeMessage, ThreadHandler
+from netra_actors.sessions.idempotency import FirstAnswers
+from netra_actors.sessions.loading import Loaded, Loading, load_session
+from netra_actors.sessions.queue import RunRequest
+from netra_actors.sessions.router import MessageRouter
+from netra_actors.sessions.service import MessageHandlerService
+from netra_actors.sessions.threads import Threads
+
+logger = structlog.get_logger(__name__)
+
+SWEEP_AT_ONCE: Final = 8
+STOP_GRACE_S: Final = 5.0
+
+
+@final
+@attrs.frozen(kw_only=True)
+class SessionParts:
+    """What every session is made of."""
+
+    loading: Loading
+    engines: ExecutionEngineFactory
+    ids: UnifiedIdGenerator
+    mailbox_capacity: int
+    take_message: TakeMessage
+    on_run_end: Callable[[AgentWebSocketBridge], None]
+
+    @property
+    def record(self) -> Record:
+        """Where everything is durable."""
+        return self.loading.record
+
+    @property
+    def committer(self) -> Committer:
+        """The worker's committer."""
+        return self.loading.committer
+
+    @property
+    def agents(self) -> AgentRegistry:
+        """The agents on offer."""
+        return self.engines.agents
+
+
+def build_entry(parts: SessionParts, loaded: Loaded) -> SessionEntry:
+    """Put one session together around its log."""
+    session_log, record = loaded.log, parts.record
+    answers = FirstAnswers(session_log.user_id, record, session_log)
+    actor = SessionActor(
+        session_log=session_log,
+        committer=parts.committer,
+        answers=answers,
+        mailbox=Mailbox(f"session {session_log.user_id}", parts.mailbox_capacity),
+    )
+    engine = parts.engines.create_for_user(
+        session_log,
+        read_file=_file_reader(record, session_log.user_id),
+        read_history=_history_reader(record, session_log.user_id),
+        on_end=parts.on_run_end,
+    )
+    threads = Threads(session_log, record, parts.ids)
+    actor.router = _router(parts, session_log, actor, engine, threads)
+    return SessionEntry(
+        user_id=session_log.user_id,
+        log=session_log,
+        actor=actor,
+        engine=engine,
+        recovered=loaded.waiting,
+    )
+
+
+def _router(
+    parts: SessionParts,
+    session_log: SessionLog,
+    actor: SessionActor,
+    engine: ExecutionEngine,
+    threads: Threads,
+) -> MessageRouter:
+    service = MessageHandlerService(
+        log=session_log,
+        record=parts.record,
+        ids=parts.ids,
+        agents=parts.agents,
+        engine=engine,
+        threads=threads,
+        answers=actor.answers,
+    )
+    thread_handler = ThreadHandler(
+        log=session_log,
+        record=parts.record,
+        threads=threads,
+        engine=engine,
+        finish=actor.finish,
+    )
+    return MessageRouter((AgentHandler(service, parts.take_message), thread_handler))
+
+
+def _file_reader(record: Record, user_id: UserID) -> ReadFile:
+    async def read(ref: AttachmentRef) -> bytes:
+        row = await record.file(user_id, FileID(ref.file_id))
+        if row is None:
+            raise NotFound(f"the file {ref.name} was deleted")
+        return row.body
+
+    return read
+
+
+def _history_reader(record: Record, user_id: UserID) -> ReadHistory:
+    async def read(request: RunRequest, limit: int) -> list[HistoryMessage]:
+        rows = await record.messages(
+            user_id, request.thread_id, limit=limit, before=request.message_id
+        )
+        return [HistoryMessage(role=row.role, content=row.content) for row in rows]
+
+    return read
+
+
+@final
+@attrs.frozen(eq=False)
+class Sessions:
+    """The live sessions of this worker; implements the `Directory` port."""
+
+    _parts: SessionParts
+    _supervisor: Supervisor
+    _registry: Registry[UserID, SessionEntry]
+
+    def __len__(self) -> int:
+        return len(self._registry)
+
+    def live(self) -> tuple[SessionEntry, ...]:
+        """Return the sessions in memory."""
+        return tuple(entry for _, entry in self._registry.items())
+
+    def peek(self, user_id: UserID) -> SessionEntry | None:
+        """Return the live session of a user; loads nothing. For trusted code in this process."""
+        return self._registry.peek(user_id)
+
+    async def entry(self, context: UserExecutionContext) -> SessionEntry:
+        """Return the session of the context's user; see `Directory`."""
+        return await self._get(context.user_id)
+
+    async def _get(self, user_id: UserID) -> SessionEntry:
+        try:
+            entry = await self._registry.get(user_id)
+            while entry.ended.is_set() or entry.state == "lost":
+                await self._registry.drop(user_id, lambda found: found.is_idle(after_s=0.0))
+                entry = await self._registry.get(user_id)
+        except RecordError as error:
+            raise Unavailable(
+                f"the session cannot be loaded now: {error}", retry_after_s=1.0
+            ) from error
+        except ActorStopped:
+            raise Unavailable("the service is leaving", retry_after_s=1.0) from None
+        return entry
+
+    async def execute(self, context: UserExecutionContext, decoded: Decoded) -> Done:
+        """Have the session do a command; see `Directory`."""
+        entry = await self.entry(context)
+        reply: Reply[Done] = Reply()
+
+        def settle(answer: Done | ClientError) -> None:
+            if isinstance(answer, Done):
+                reply.set(answer)
+            else:
+                reply.fail(answer)
+
+        entry.tell(Envelope(context=context, decoded=decoded, on_answer=settle))
+        return await reply.wait()
+
+    async def sweep(self) -> int:
+        """Load every session with open runs, so that they are closed or go on; return how many.
+
+        Cancellation: those that were loaded stay.
+        """
+        users = iter(await self._parts.record.users_with_open_runs())
+        count = 0
+
+        async def work() -> None:
+            nonlocal count
+            for user_id in users:
+                await self._get(user_id)
+                count += 1
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(SWEEP_AT_ONCE):
+                nursery.start_soon(work)
+        return count
+
+    async def put_away_idle(self, *, after_s: float) -> int:
+        """Drop sessions that nobody has used for that long; return how many."""
+        return await self._registry.drop_idle(lambda entry: entry.is_idle(after_s=after_s))
+
+    def tick(self) -> None:
+        """Do what is due every second: answers that wait too long for the record."""
+        for entry in self.live():
+            entry.actor.give_up_waiting()
+
+    def pause(self) -> None:
+        """Start no run any more; what waits stays queued, durably."""
+        for entry in self.live():
+            entry.engine.paused = True
+
+    def open_runs(self) -> list[tuple[SessionEntry, AgentWebSocketBridge]]:
+        """Return every run under way."""
+        return [(e, bridge) for e in self.live() for bridge in e.engine.active.values()]
+
+    def tree(self) -> Node:
+        """Return the supervision tree as it is now."""
+        return self._supervisor.snapshot()
+
+    def facts(self) -> list[Mapping[str, Any]]:
+        """Return what the observer shows of each session."""
+        return [entry.facts() for entry in self.live()]
+
+
+@asynccontextmanager
+async def open_sessions(parts: SessionParts) -> AsyncIterator[Sessions]:
+    """Keep the worker's sessions for the length of the block; leaving it puts them away."""
+    async with open_supervisor("sessions") as supervisor:
+
+        async def start(user_id: UserID) -> SessionEntry:
+            loaded = await load_session(parts.loading, user_id)
+            entry = build_entry(parts, loaded)
+            supervisor.start_child(
+                ChildSpec(
+                    name=f"session {user_id}",
+                    run=entry.run,
+                    restart=Restart.TEMPORARY,
+                    kind="session",
+                    describe=entry.describe,
+                )
+            )
+            return entry
+
+        async def stop(entry: SessionEntry) -> None:
+            entry.close()
+            await entry.ended.wait()
+            await _save_snapshot(parts.record, entry.log)
+
+        async with open_registry(
+            start, stop, name="sessions", stop_grace_s=STOP_GRACE_S
+        ) as registry:
+            yield Sessions(parts, supervisor, registry)
+
+
+async def _save_snapshot(record: Record, session_log: SessionLog) -> None:
+    """Store where the fold stands, so that the next loading need not read all events."""
+    if not session_log.committed or session_log.committed != session_log.head:
+        return
+    at, state = session_log.fold()
+    try:
+        await record.put_snapshot(session_log.user_id, at, state.encode())
+    except RecordError as error:
+        # The events are all there; only the next loading takes longer.
+        logger.warning("snapshot_not_saved", user_id=session_log.user_id, error=str(error))
