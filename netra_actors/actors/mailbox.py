@@ -131,6 +131,19 @@ class Mailbox(Generic[M]):
         self._taken_in_a_row += 1
         return (self._urgent or self._ordinary).popleft()
 
+    def __aiter__(self) -> "Mailbox[M]":
+        """Iterate over the messages as `get` returns them, until closed and empty.
+
+        So a loop over a closed mailbox is a normal end of its actor, and no crash.
+        """
+        return self
+
+    async def __anext__(self) -> M:
+        try:
+            return await self.get()
+        except ActorStopped:
+            raise StopAsyncIteration from None
+
     def close(self) -> None:
         """Refuse further puts; `get` hands out what is left and then raises. Idempotent."""
         self._closed = True

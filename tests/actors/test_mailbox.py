@@ -163,6 +163,17 @@ async def test_closing_hands_out_the_rest_and_then_raises() -> None:
         await mailbox.get()
 
 
+async def test_a_loop_over_a_mailbox_ends_when_it_is_closed_and_empty() -> None:
+    mailbox: Mailbox[int] = Mailbox("a", 4)
+    taken: list[int] = []
+    mailbox.put_nowait(1)
+    mailbox.put_nowait(2)
+    async for message in mailbox:
+        taken.append(message)
+        mailbox.close()
+    assert taken == [1, 2]
+
+
 async def test_closing_wakes_a_waiting_consumer(nursery: trio.Nursery) -> None:
     mailbox: Mailbox[int] = Mailbox("a", 4)
     stopped = trio.Event()
