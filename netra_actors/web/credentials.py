@@ -6,7 +6,7 @@ a ticket in the query. Whatever is found first counts; whether it is good is ano
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeAlias, final
 from urllib.parse import parse_qsl
 
@@ -14,6 +14,7 @@ import attrs
 
 from netra_actors.errors import Unauthorized
 from netra_actors.identity import ConnectionID, RequestID, UserExecutionContext, UserID
+from netra_actors.web.origin import RequestHeaders
 
 SUBPROTOCOLS: Final = ("netra.v1", "jwt-auth", "jwt", "bearer")
 """What can be selected; the first that the client offers is."""
@@ -103,24 +104,22 @@ class Refusal:
 Credential: TypeAlias = HeaderToken | SubprotocolToken | Ticket | NoCredential | Refusal
 
 
-def read_credential(
-    headers: Mapping[str, str], subprotocols: Sequence[str], query: str
-) -> Credential:
+def read_credential(headers: RequestHeaders, subprotocols: Sequence[str], query: str) -> Credential:
     """Return what the client shows, the first of the protocol's order.
 
     Args:
-        headers: by lower-case name.
+        headers: those of the request.
         subprotocols: as offered.
         query: the query string, without ``?``.
     """
     parameters = dict(parse_qsl(query, keep_blank_values=True))
     if any(looks_like_jwt(value) for value in parameters.values()):
         return Refusal(400, "a token does not belong in the address: it would land in logs")
-    if (authorization := headers.get("authorization")) is not None:
-        token = bearer_token(authorization)
-        return (
-            Refusal(401, "Authorization must be Bearer <JWT>") if not token else HeaderToken(token)
-        )
+    if authorizations := headers.getlist("authorization"):
+        token = bearer_token(authorizations[0])
+        if token and len(authorizations) == 1:
+            return HeaderToken(token)
+        return Refusal(401, "Authorization must be Bearer <JWT>, once")
     for offered in subprotocols:
         if (carried := _carried(offered)) is not None:
             return SubprotocolToken(carried)

@@ -1,12 +1,12 @@
 """Where a request really comes from: its page's origin, its client's address, its public host.
 
-Pure functions over headers by lower-case name. ``X-Forwarded-*`` is believed only when the peer
+Pure functions. ``X-Forwarded-*`` is believed only when the peer
 is a trusted proxy: anybody else could write anything there.
 """
 
 import ipaddress
-from collections.abc import Mapping, Sequence
-from typing import Final, final
+from collections.abc import Sequence
+from typing import Final, Protocol, final
 from urllib.parse import urlsplit
 
 import attrs
@@ -15,6 +15,18 @@ from netra_actors.settings import Network
 
 _SCHEMES: Final = frozenset({"http", "https", "ws", "wss"})
 _FORWARDING: Final = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
+
+
+class RequestHeaders(Protocol):
+    """Headers, looked up without regard to case; a name may come more than once."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return the first value."""
+        ...
+
+    def getlist(self, name: str, /) -> list[str]:
+        """Return every value, in order."""
+        ...
 
 
 @final
@@ -37,35 +49,36 @@ class Endpoint:
 
 
 def endpoint(
-    peer: str | None, scheme: str, headers: Mapping[str, str], trusted: Sequence[Network]
+    peer: str | None, scheme: str, headers: RequestHeaders, trusted: Sequence[Network]
 ) -> Endpoint:
     """Return how the client reached the service.
 
     Args:
         peer: address of the socket's other end; None on a Unix socket.
         scheme: that of the ASGI scope.
-        headers: by lower-case name, several lines of one name joined with commas.
+        headers: those of the request.
         trusted: networks whose ``X-Forwarded-*`` is believed.
     """
-    host = headers.get("host", "")
-    direct = not any(name in headers for name in _FORWARDING)
+    host = headers.get("host") or ""
+    direct = not any(headers.getlist(name) for name in _FORWARDING)
     if peer is None or not is_trusted(peer, trusted):
         return Endpoint(peer or "", scheme, host, direct)
-    forwarded_scheme = _last(headers.get("x-forwarded-proto", "")).lower()
+    forwarded_scheme = _last(headers.get("x-forwarded-proto") or "").lower()
     if forwarded_scheme in {"http", "https"}:
         secure = forwarded_scheme == "https"
         scheme = {"ws": "wss", "wss": "wss"}.get(scheme, "https") if secure else scheme
     return Endpoint(
         client_address(peer, headers, trusted),
         scheme,
-        _last(headers.get("x-forwarded-host", "")) or host,
+        _last(headers.get("x-forwarded-host") or "") or host,
         direct,
     )
 
 
-def client_address(peer: str, headers: Mapping[str, str], trusted: Sequence[Network]) -> str:
+def client_address(peer: str, headers: RequestHeaders, trusted: Sequence[Network]) -> str:
     """Return the client's address: the last one in the chain that is no trusted proxy."""
-    chain = [item.strip() for item in headers.get("x-forwarded-for", "").split(",") if item.strip()]
+    lines = ",".join(headers.getlist("x-forwarded-for"))
+    chain = [item.strip() for item in lines.split(",") if item.strip()]
     address = peer
     while chain and is_trusted(address, trusted):
         candidate = _bare(chain.pop())
