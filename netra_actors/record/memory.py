@@ -30,13 +30,13 @@ from netra_actors.record.verdict import verdict
 
 
 def _is_stored(shelf: Shelf, append: Append) -> bool:
-    if not append.events:
-        return bool(append.answers) and all(
-            shelf.answers.get(answer.message_id) == answer for answer in append.answers
-        )
-    return any(
-        chunk.seq_from == append.seq_from and chunk.body == append.body
-        for chunk in reversed(shelf.chunks)
+    if shelf.head != append.seq_to:
+        return False
+    if append.events:
+        last = shelf.chunks[-1] if shelf.chunks else None
+        return last is not None and (last.seq_from, last.body) == (append.seq_from, append.body)
+    return bool(append.answers) and all(
+        shelf.answers.get(answer.message_id) == answer for answer in append.answers
     )
 
 
@@ -59,7 +59,7 @@ class MemoryRecord:
 
     async def commit(self, batch: Sequence[Append]) -> Sequence[Outcome]:
         """Store *batch*; see the port. Cancellation is delivered before, or not at all."""
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()
         return self.commit_nowait(batch)
 
     def commit_nowait(self, batch: Sequence[Append]) -> Sequence[Outcome]:
