@@ -4,29 +4,39 @@ Every command is a frozen struct; its class decides the type. `decoding.decode_c
 them from frames, the HTTP interface makes them directly.
 """
 
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 import msgspec
 
+from netra_actors.identity import MAX_ID_CHARS
 from netra_actors.protocol.events import Policy, Priority
 
 HISTORY_LIMIT: Final = 50
 MAX_HISTORY_LIMIT: Final = 200
+MAX_TITLE_CHARS: Final = 200
+MAX_SEQ: Final = 2**53 - 1
+"""The largest whole number that JavaScript holds exactly."""
+
+# What these say is in the schemas; `fields.Fields` checks it.
+ID: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_CHARS)]
+Seq: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+Title: TypeAlias = Annotated[str, msgspec.Meta(max_length=MAX_TITLE_CHARS)]
+Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_HISTORY_LIMIT)]
 
 
 class CommandFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What every command has."""
 
     type: ClassVar[str]
-    message_id: str | None = None
+    message_id: ID | None = None
     """Made by the client, unique per session for ever: the key of idempotency."""
 
 
 class Cursor(msgspec.Struct, frozen=True):
     """A position in a log: the last seq that the client has applied, and which log it means."""
 
-    epoch: str
-    seq: int
+    epoch: ID
+    seq: Seq
 
 
 class Hello(CommandFields, frozen=True, kw_only=True):
@@ -35,8 +45,8 @@ class Hello(CommandFields, frozen=True, kw_only=True):
     type: ClassVar[str] = "hello"
     token: str | None = None
     cursor: Cursor | None = None
-    device: str | None = None
-    thread_id: str | None = None
+    device: ID | None = None
+    thread_id: ID | None = None
 
 
 class SendMessage(CommandFields, frozen=True, kw_only=True):
@@ -44,12 +54,12 @@ class SendMessage(CommandFields, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "user_message"
     content: str
-    thread_id: str | None = None
+    thread_id: ID | None = None
     """None: the connection's current thread, else a new one."""
-    agent: str | None = None
+    agent: ID | None = None
     priority: Priority = "normal"
     policy: Policy = "enqueue"
-    attachments: tuple[str, ...] = ()
+    attachments: tuple[ID, ...] = ()
     """file_ids."""
 
 
@@ -61,8 +71,8 @@ class StopAgent(CommandFields, frozen=True, kw_only=True):
     """
 
     type: ClassVar[str] = "stop_agent"
-    run_id: str | None = None
-    thread_id: str | None = None
+    run_id: ID | None = None
+    thread_id: ID | None = None
     all: bool = False
 
     @property
@@ -81,45 +91,45 @@ class CreateThread(CommandFields, frozen=True, kw_only=True):
     """Begin a thread."""
 
     type: ClassVar[str] = "create_thread"
-    title: str | None = None
+    title: Title | None = None
 
 
 class RenameThread(CommandFields, frozen=True, kw_only=True):
     """Give a thread another title."""
 
     type: ClassVar[str] = "rename_thread"
-    thread_id: str
-    title: str
+    thread_id: ID
+    title: Title
 
 
 class DeleteThread(CommandFields, frozen=True, kw_only=True):
     """Delete a thread with all that is in it."""
 
     type: ClassVar[str] = "delete_thread"
-    thread_id: str
+    thread_id: ID
 
 
 class SwitchThread(CommandFields, frozen=True, kw_only=True):
     """Make a thread the connection's current one."""
 
     type: ClassVar[str] = "switch_thread"
-    thread_id: str
+    thread_id: ID
 
 
 class GetThreadHistory(CommandFields, frozen=True, kw_only=True):
     """Ask for the newest `limit` messages of a thread, before message_id `before`."""
 
     type: ClassVar[str] = "get_thread_history"
-    thread_id: str
-    limit: int = HISTORY_LIMIT
-    before: str | None = None
+    thread_id: ID
+    limit: Limit = HISTORY_LIMIT
+    before: ID | None = None
 
 
 class Typing(CommandFields, frozen=True, kw_only=True):
     """Tell the user's other connections that somebody types here."""
 
     type: ClassVar[str] = "typing"
-    thread_id: str | None = None
+    thread_id: ID | None = None
     is_typing: bool = True
 
 
@@ -127,14 +137,14 @@ class Ack(CommandFields, frozen=True, kw_only=True):
     """Everything up to `seq` is applied."""
 
     type: ClassVar[str] = "ack"
-    seq: int
+    seq: Seq
 
 
 class Resync(CommandFields, frozen=True, kw_only=True):
     """Replay what follows `from_` (`from` on the wire), the last seq that was applied."""
 
     type: ClassVar[str] = "resync"
-    from_: int = msgspec.field(name="from")
+    from_: Seq = msgspec.field(name="from")
 
 
 class Auth(CommandFields, frozen=True, kw_only=True):
@@ -148,7 +158,7 @@ class Ping(CommandFields, frozen=True, kw_only=True):
     """Ask for a `pong`."""
 
     type: ClassVar[str] = "ping"
-    nonce: str | int | None = None
+    nonce: ID | Seq | None = None
 
 
 Command: TypeAlias = (

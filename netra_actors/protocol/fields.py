@@ -5,16 +5,13 @@ payload wins. `null` is the same as absent. Errors name a field as it was sent.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar, final, get_args
+from typing import Any, TypeVar, final, get_args
 
 import attrs
 
 from netra_actors.errors import ClientError, ForbiddenUser, InvalidField
 from netra_actors.identity import MAX_ID_CHARS
-
-MAX_TITLE_CHARS: Final = 200
-MAX_SEQ: Final = 2**53 - 1
-"""The largest integer that JavaScript holds exactly."""
+from netra_actors.protocol.command_types import MAX_SEQ, MAX_TITLE_CHARS
 
 _T = TypeVar("_T")
 
