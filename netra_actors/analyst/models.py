@@ -14,19 +14,16 @@ import msgspec
 
 from netra_actors.analyst.periods import Window
 from netra_actors.analyst.prices import Price, effective_prices
+from netra_actors.analyst.reliability import MIN_CALLS, TOLERATED, worse_by
 from netra_actors.analyst.spread import quantile
+from netra_actors.analyst.storms import wasted_rows
 from netra_actors.analyst.usage import Usage
 from netra_actors.analyst.wording import iso
 
-TOLERATED: Final = 0.02
-"""How much lower (two points) a success rate may be, with 95% certainty, and count as the same."""
-MIN_CALLS: Final = 30
-"""Calls below which nothing is said about a model in a feature."""
 MIN_CHEAPER: Final = 0.10
 """A change of model is worth its trouble from this part of the cost on."""
 MAX_FEATURES: Final = 20
 MAX_MODELS: Final = 8
-_Z95: Final = 1.645
 
 
 class Verdict(StrEnum):
@@ -94,8 +91,12 @@ class _Case:
 
 
 def compare(usage: Usage, window: Window) -> ModelComparison:
-    """Return the comparison over the rows of *window*."""
-    rows = usage.rows(window.first, window.last)
+    """Return the comparison over the rows of *window*, without the repetitions of storms.
+
+    A storm says how a client behaves, not how a model does.
+    """
+    wasted = wasted_rows(usage, window)
+    rows = [row for row in usage.rows(window.first, window.last) if row not in wasted]
     prices = effective_prices(usage, rows)
     everywhere = usage.groups(usage.models, rows)
     features = usage.groups(usage.features, rows)
@@ -115,18 +116,6 @@ def compare(usage: Usage, window: Window) -> ModelComparison:
 def repriced(usage: Usage, rows: list[int], price: Price) -> float:
     """Return what *rows* would cost at *price*, token for token."""
     return math.fsum(price.cost(usage.input_tokens[row], usage.output_tokens[row]) for row in rows)
-
-
-def worse_by(current: tuple[int, int], other: tuple[int, int]) -> tuple[float, float]:
-    """Return the least and the most that *other* succeeds less often, with 95% certainty each.
-
-    Both are (successes, calls). The normal approximation with one success and one failure added
-    to each side, which keeps it honest for few calls and for rates of 100%.
-    """
-    (good_0, calls_0), (good_1, calls_1) = current, other
-    rate_0, rate_1 = (good_0 + 1) / (calls_0 + 2), (good_1 + 1) / (calls_1 + 2)
-    error = math.sqrt(rate_0 * (1 - rate_0) / (calls_0 + 2) + rate_1 * (1 - rate_1) / (calls_1 + 2))
-    return rate_0 - rate_1 - _Z95 * error, rate_0 - rate_1 + _Z95 * error
 
 
 def _judge(case: _Case) -> FeatureModels:
@@ -178,7 +167,7 @@ def _verdict(case: _Case, current: str) -> tuple[Verdict, str | None, str]:
     for model in tried:
         least, most = worse_by(_score(case, current), _score(case, model))
         if most <= TOLERATED:
-            return Verdict.SWITCH, model, f"{model} is cheaper and succeeds as often"
+            return _proven(case, model)
         if least > 0:
             worse = worse or model
         else:
@@ -192,6 +181,13 @@ def _verdict(case: _Case, current: str) -> tuple[Verdict, str | None, str]:
         reason = f"{candidate} is cheaper and reliable in other features; untried in this one"
         return Verdict.TRIAL, candidate, reason
     return Verdict.KEEP, None, "no cheaper model in the data handles calls like these"
+
+
+def _proven(case: _Case, model: str) -> tuple[Verdict, str | None, str]:
+    if case.usage.has_status:
+        return Verdict.SWITCH, model, f"{model} is cheaper and as reliable, within two points"
+    reason = f"{model} is cheaper; without a status in the data its success is not known"
+    return Verdict.TRIAL, model, reason
 
 
 def _cheaper(case: _Case, current: str) -> list[str]:

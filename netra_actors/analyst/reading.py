@@ -38,7 +38,7 @@ _NOT_TEXT: Final = {
 }
 
 
-class UnreadableData(ValueError):
+class UnreadableData(ValueError):  # noqa: N818  # named like the errors of the package
     """Nothing can be analysed in what was given; the text says why, in words for the user.
 
     Attributes:
@@ -179,6 +179,7 @@ def _checked(columns: Columns, header: Sequence[str]) -> Columns:
         seen = ", ".join(name.strip() for name in header)[:200]
         raise UnreadableData(
             f"{'columns are' if len(columns.missing) > 1 else 'a column is'} missing: "
-            f"{', '.join(columns.missing)} (the header has {seen}; needed are {', '.join(REQUIRED)})"
+            f"{', '.join(columns.missing)} (the header has {seen}; "
+            f"needed are {', '.join(REQUIRED)})"
         )
     return columns

@@ -14,11 +14,15 @@ from netra_actors.analyst.models import FeatureModels, ModelComparison, Verdict,
 from netra_actors.analyst.periods import MONTH_DAYS, Window
 from netra_actors.analyst.storms import ALLOWED_TRIES, storms, wasted_rows
 from netra_actors.analyst.usage import Usage
-from netra_actors.analyst.wording import count, iso, listing, money
+from netra_actors.analyst.wording import count, iso, money
 
 WORTH: Final = 0.005
 """Savings below this part of the spending are not worth a line."""
 MAX_SAVINGS: Final = 12
+_NOT_QUALITY: Final = (
+    "Status says that a call worked, not that its text was good: "
+    "compare some answers by eye before moving everything."
+)
 
 
 class Certainty(StrEnum):
@@ -129,7 +133,7 @@ def _switch(
         window_usd=now - then,
         monthly_usd=monthly(now - then, window),
         formula=(
-            f"({money(now)} that {count(len(rows), 'call')} cost on {feature.current} - "
+            f"({money(now)} for {count(len(rows), 'call')} on {feature.current} - "
             f"{money(then)} for the same tokens at the prices of {model}) "
             f"/ {window.days} days x {MONTH_DAYS}"
         ),
@@ -164,10 +168,7 @@ def _switch_inputs(
 
 
 def _switch_caveats(feature: FeatureModels, *, measured: bool) -> list[str]:
-    caveats = [
-        "Status says that a call worked, not that its text was good: "
-        "compare some answers by eye before moving everything."
-    ]
+    caveats = [_NOT_QUALITY]
     if not measured:
         caveats.insert(0, f"Not counted in the total: {feature.reason}.")
     if feature.price_error > 0.1:
@@ -209,7 +210,6 @@ def _cap(feature: str, found: list[tuple[float, int, int, str]], window: Window)
             "days": window.days,
         },
         caveats=[
-            f"It counts on storms as often as in these {window.days} days "
-            f"({len(found)}, on {listing(days)})."
+            f"It takes it that storms come as often as in these {window.days} days: {len(found)}."
         ],
     )

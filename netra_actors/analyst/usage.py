@@ -5,10 +5,9 @@ Rows that cannot be right are refused one by one: counted all, kept by line up t
 """
 
 import math
-import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import msgspec
@@ -48,6 +47,8 @@ class Usage:
     statuses: list[str]
     """As given, in lower case."""
     succeeded: list[bool]
+    has_status: bool = True
+    """Whether success is known; without a status every call counts as one."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -62,8 +63,13 @@ class Usage:
 
     def take(self, indexes: Sequence[int]) -> "Usage":
         """Return these rows, in this order."""
-        columns = [getattr(self, field.name) for field in attrs.fields(Usage)]
-        return Usage(*([column[index] for index in indexes] for column in columns))
+        columns = (
+            (field.name, getattr(self, field.name)) for field in attrs.fields(Usage)[:-1]
+        )  # fmt: skip
+        taken: dict[str, Any] = {
+            name: [column[index] for index in indexes] for name, column in columns
+        }  # fmt: skip
+        return attrs.evolve(self, **taken)
 
     def cost_of(self, indexes: Iterable[int]) -> float:
         """Return what these rows cost, in US dollars, rounded once."""
@@ -90,6 +96,7 @@ class UsageBuilder:
     _rows: list[tuple[float, str, str, str, int, int, float, float, str]] = attrs.field(
         factory=list, init=False
     )
+    _names: dict[str, str] = attrs.field(factory=dict, init=False)
 
     def add(self, line: int, cells: Sequence[str]) -> None:
         """Take the row at *line*, or refuse it."""
@@ -117,6 +124,7 @@ class UsageBuilder:
             times, [int(time // DAY_S) for time in times], users, features, models,
             tokens_in, tokens_out, latencies, costs, statuses,
             [values.succeeded(status) for status in statuses],
+            has_status="status" in self.columns.places,
         )  # fmt: skip
 
     def _parse(
@@ -125,15 +133,19 @@ class UsageBuilder:
         comma = self.decimal_comma
         return (
             values.instant(cell["time"]),
-            sys.intern(values.name(cell.get("user") or "(unknown)", "user")),
-            sys.intern(values.name(cell["feature"], "feature")),
-            sys.intern(values.name(cell["model"], "model")),
+            self._shared(values.name(cell.get("user") or "(unknown)", "user")),
+            self._shared(values.name(cell["feature"], "feature")),
+            self._shared(values.name(cell["model"], "model")),
             values.tokens(cell["input_tokens"], "input_tokens", decimal_comma=comma),
             values.tokens(cell["output_tokens"], "output_tokens", decimal_comma=comma),
             self._latency(cell.get("latency", "")),
             values.number(cell["cost"], "cost", values.MAX_COST_USD, decimal_comma=comma),
-            sys.intern(values.name(cell.get("status") or "success", "status").lower()),
+            self._shared(values.name(cell.get("status") or "success", "status").lower()),
         )
+
+    def _shared(self, name: str) -> str:
+        # One string for each name, not one for each row; sys.intern would keep them for ever.
+        return self._names.setdefault(name, name)
 
     def _latency(self, text: str) -> float:
         # A failed call often has none; that is no reason to lose what it cost.

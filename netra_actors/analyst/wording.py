@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Final
 
 _EPOCH: Final = date(1970, 1, 1)
-_MONTHS: Final = (
+MONTHS: Final = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
@@ -68,6 +68,11 @@ def to_date(day: int) -> date:
     return _EPOCH + timedelta(days=day)
 
 
+def to_day(when: date) -> int:
+    """Return the day number of a calendar day."""
+    return (when - _EPOCH).days
+
+
 def iso(day: int) -> str:
     """Return a day number as `2025-06-25`."""
     return to_date(day).isoformat()
@@ -76,7 +81,22 @@ def iso(day: int) -> str:
 def day_name(day: int) -> str:
     """Return a day number as `25 June 2025`."""
     when = to_date(day)
-    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
+    return f"{when.day} {MONTHS[when.month - 1]} {when.year}"
+
+
+def day_number(iso_day: str) -> int:
+    """Return `2025-06-25` as a day number."""
+    return to_day(date.fromisoformat(iso_day))
+
+
+def day_text(iso_day: str) -> str:
+    """Return `2025-06-25` as `25 June 2025`."""
+    return day_name(day_number(iso_day))
+
+
+def span_text(first_iso: str, last_iso: str) -> str:
+    """Return two ISO days as `23-29 June 2025`."""
+    return span(day_number(first_iso), day_number(last_iso))
 
 
 def span(first: int, last: int) -> str:
@@ -87,7 +107,7 @@ def span(first: int, last: int) -> str:
     if (start.year, start.month) == (end.year, end.month):
         return f"{start.day}-{day_name(last)}"
     if start.year == end.year:
-        return f"{start.day} {_MONTHS[start.month - 1]} to {day_name(last)}"
+        return f"{start.day} {MONTHS[start.month - 1]} to {day_name(last)}"
     return f"{day_name(first)} to {day_name(last)}"
 
 
