@@ -93,7 +93,8 @@ class Call:
     async def execute(self, name: str, **fields: Any) -> dict[str, Any]:
         """Execute the command that `command` returns; return the fields of `ok`."""
         decoded = await self.command(name, **fields)
-        return dict(await self.worker.directory.execute(self.user, decoded))
+        done = await self.worker.directory.execute(self.user, decoded)
+        return {**done.fields, "duplicate": True} if done.duplicate else done.fields
 
     def query_int(self, name: str, default: int, *, low: int, high: int) -> int:
         """Return the query's number of that name.

@@ -13,6 +13,7 @@ import attrs
 from netra_actors.identity import UnifiedIdGenerator, UserExecutionContext
 from netra_actors.log.port import Record
 from netra_actors.protocol.commands import Cursor, Decoded
+from netra_actors.sessions.directory import Done
 from netra_actors.settings import Settings
 from netra_actors.web.auth import Authenticator
 from netra_actors.web.metrics import Metrics
@@ -54,9 +55,12 @@ class Counts:
 
 
 class Directory(Protocol):
-    """Where a command is executed, on whichever worker its session lives."""
+    """Where a command is executed, on whichever worker its session lives.
 
-    async def execute(self, context: UserExecutionContext, decoded: Decoded) -> Mapping[str, Any]:
+    The part of `sessions.directory.Directory` that HTTP needs.
+    """
+
+    async def execute(self, context: UserExecutionContext, decoded: Decoded) -> Done:
         """Execute one command of the context's user; return the fields of `ok`, `at` included.
 
         Cancellation: the command may or may not take effect; sending it again with the same

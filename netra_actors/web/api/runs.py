@@ -10,13 +10,13 @@ from quart_trio.wrappers import TrioResponse
 from netra_actors.errors import Gone, NotFound
 from netra_actors.identity import RunID, UserID
 from netra_actors.log.port import Chunk, Record, RunRow
+from netra_actors.record.rows import OPEN_STATUSES
 from netra_actors.web.answers import JSON
 from netra_actors.web.api import shapes
 from netra_actors.web.calls import Call, Route
 
 _READ_BYTES: Final = 256 * 1024
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
-_OPEN: Final = frozenset({"queued", "running"})
 
 
 class _Line(msgspec.Struct):
@@ -83,7 +83,7 @@ async def _pick(record: Record, user_id: UserID, run: RunRow, picker: Picker) ->
     session = await record.session(user_id)
     if session is None or run.seq_first <= session.tail:
         raise Gone("the events of this run are no longer kept")
-    upto = session.head if run.status in _OPEN else run.seq_last
+    upto = session.head if run.status in OPEN_STATUSES else run.seq_last
     family: set[str | None] = {run.run_id}
     at = run.seq_first - 1
     while at < upto:
