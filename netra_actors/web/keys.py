@@ -162,9 +162,13 @@ async def _fetch(url: str) -> bytes:
         client.stream("GET", url, headers={"Accept": "application/json"}) as response,
     ):
         response.raise_for_status()
-        body = bytearray()
+        body, size = bytearray(), 0
+        # What is too long is read on without being kept, until it ends or the time is up:
+        # leaving the loop would leave httpx's generators unfinished.
         async for piece in response.aiter_bytes():
-            body += piece
-            if len(body) > _MAX_BYTES:
-                raise ValueError(f"the key set is larger than {_MAX_BYTES} bytes")
+            size += len(piece)
+            if size <= _MAX_BYTES:
+                body += piece
+    if size > _MAX_BYTES:
+        raise ValueError(f"the key set is larger than {_MAX_BYTES} bytes")
     return bytes(body)
