@@ -131,10 +131,10 @@ async def supervise(
     restarts = 0
     while True:
         crash = await _run_once(spec, restarts, on_crash)
-        if not spec.restart.applies(crashed=crash is not None):
-            return
         # A child that crashed because it was cancelled is not one that crashes too often.
         await trio.lowlevel.checkpoint_if_cancelled()
+        if not spec.restart.applies(crashed=crash is not None):
+            return
         try:
             budget.spend(now=trio.current_time())
         except RestartIntensityExceeded as exceeded:

@@ -311,6 +311,26 @@ async def test_a_cancelled_block_cancels_starts_and_gives_stops_their_grace(
     assert house.active == set()
 
 
+async def test_a_cancelled_block_stops_more_entries_than_fit_side_by_side(
+    autojump_clock: MockClock,
+) -> None:
+    house = House(start_s=0)
+    with trio.CancelScope() as scope:
+        async with open_registry(house.start, house.stop) as registry:
+            for number in range(STOPS_AT_ONCE + 1):
+                await registry.get(str(number))
+            scope.cancel(reason="test")
+    assert len(house.stops) == STOPS_AT_ONCE + 1
+
+
+async def test_a_start_that_fails_in_a_group_is_raised_as_one(autojump_clock: MockClock) -> None:
+    house = House()
+    house.fail_starts = iter([ExceptionGroup("two at once", [ValueError("a"), KeyError("b")])])
+    async with open_registry(house.start, house.stop) as registry:
+        with pytest.RaisesGroup(ValueError, KeyError):
+            await registry.get("a")
+
+
 async def test_a_waiter_outside_of_a_cancelled_block_hears_of_it(
     autojump_clock: MockClock,
 ) -> None:

@@ -45,6 +45,7 @@ async def test_a_reply_is_settled_once_even_when_nobody_listens() -> None:
         await reply.wait()
     assert reply.abandoned
     reply.set(1)
+    assert reply._value is None
     with pytest.raises(RuntimeError, match="once"):
         reply.set(2)
     with pytest.raises(RuntimeError, match="once"):
@@ -57,6 +58,7 @@ async def test_the_error_of_an_abandoned_question_is_discarded(autojump_clock: M
         await reply.wait()
     reply.fail(ValueError("nobody hears this"))
     assert reply.settled
+    assert reply._error is None
 
 
 async def test_a_reply_has_one_waiter_once() -> None:

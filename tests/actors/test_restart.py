@@ -175,7 +175,7 @@ async def _crash_in_a_group_when_cancelled() -> None:
         (_crash_in_a_group_when_cancelled, 1),
     ],
 )
-@pytest.mark.parametrize("restart", [Restart.PERMANENT, Restart.TRANSIENT])
+@pytest.mark.parametrize("restart", list(Restart))
 async def test_a_cancelled_child_is_not_restarted_and_its_last_crash_is_heard(
     run: Callable[[], Coroutine[None, None, None]],
     crashes: int,
@@ -190,6 +190,25 @@ async def test_a_cancelled_child_is_not_restarted_and_its_last_crash_is_heard(
     assert scope.cancelled_caught
     assert len(heard) == len(logs) == crashes
     assert restarts == []
+
+
+async def test_a_cancellation_once_delivered_goes_on_even_behind_a_later_shield(
+    autojump_clock: MockClock,
+) -> None:
+    runs = 0
+
+    async def run() -> None:
+        nonlocal runs
+        runs += 1
+        try:
+            await _crash_in_a_group_when_cancelled()
+        finally:
+            inner.shield = True
+
+    with capture_logs(), trio.move_on_after(1) as outer, trio.move_on_after(5) as inner:
+        await supervise(ChildSpec("child", run))
+    assert outer.cancelled_caught
+    assert runs == 1
 
 
 async def test_an_interrupt_beside_a_cancellation_is_not_contained() -> None:
