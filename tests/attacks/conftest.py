@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[2]
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 
 
-def frame(opcode: int, payload: bytes = b"", *, head: int | None = None, mask: bool = True) -> bytes:
+def frame(
+    opcode: int, payload: bytes = b"", *, head: int | None = None, mask: bool = True
+) -> bytes:
     """Return one frame; *head* is its whole first byte if that is not to be FIN and opcode."""
     first = 0x80 | opcode if head is None else head
     masked = 0x80 if mask else 0
@@ -70,12 +72,12 @@ class Wire:
 
     def frame(self) -> tuple[int, bytes] | None:
         """Return the next frame's first byte and payload, pings left out; None at the end."""
-        while (start := self._exactly(2)) is not None:
+        while (start := self.exactly(2)) is not None:
             length = start[1] & 0x7F
             if length > 125:
-                extended = self._exactly(2 if length == 126 else 8) or b"\0"
+                extended = self.exactly(2 if length == 126 else 8) or b"\0"
                 length = int.from_bytes(extended, "big")
-            payload = self._exactly(length)
+            payload = self.exactly(length)
             if payload is None:
                 return None
             if start[0] & 0x0F != PING:
@@ -89,7 +91,7 @@ class Wire:
                 return int.from_bytes(got[1][:2], "big")
         return None
 
-    def _exactly(self, count: int) -> bytes | None:
+    def exactly(self, count: int) -> bytes | None:
         while len(self.read) < count:
             try:
                 more = self.socket.recv(1 << 20)
@@ -129,17 +131,17 @@ class Server:
     def answers(self, *, within_s: float = 3.0) -> bool:
         """Whether ``GET /`` is answered in time."""
         try:
-            return self._get("/", within_s).startswith(b"HTTP/1.1 200")
+            return self.get("/", within_s=within_s)[0] == 200
         except OSError:
             return False
 
     def seen(self) -> dict[str, int]:
-        seen: dict[str, int] = json.loads(self._get("/seen", 3.0).partition(b"\r\n\r\n")[2])
+        seen: dict[str, int] = json.loads(self.get("/seen")[1])
         return seen
 
     def third(self) -> bytes:
         """The last message of a handler in mode ``cancelled``."""
-        return self._get("/third", 3.0).partition(b"\r\n\r\n")[2]
+        return self.get("/third")[1]
 
     def ended(self, *, within_s: float) -> bool:
         """Whether the process has ended by then."""
@@ -152,15 +154,18 @@ class Server:
         line = next(line for line in status.splitlines() if line.startswith(field))
         return int(line.split()[1]) / 1024
 
-    def _get(self, path: str, within_s: float) -> bytes:
+    def get(self, path: str, *, within_s: float = 3.0) -> tuple[int, bytes]:
+        """Return the status and body of a GET; `OSError` if there is none in time."""
         wire = self.dial()
         wire.socket.settimeout(within_s)
-        wire.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        answer = b""
-        while more := wire.socket.recv(65536):
-            answer += more
+        wire.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        lines = wire.head().lower().split(b"\r\n")
+        sizes = [int(line[15:]) for line in lines if line.startswith(b"content-length:")]
+        body = wire.exactly(sizes[0]) if sizes else None
+        if body is None:
+            raise ConnectionError(f"no answer: {lines}")
         wire.socket.close()
-        return answer
+        return int(lines[0].split()[1]), body
 
     def close(self) -> None:
         self.process.kill()

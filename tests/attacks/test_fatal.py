@@ -60,5 +60,7 @@ def test_t3_a_text_over_the_limit_and_a_binary_frame_end_the_stock_server(
     stock = starter("stock")
     wire = stock.dial()
     wire.upgrade()
-    wire.send(frame(TEXT, b"x" * 2000) + frame(BINARY, b"x"))
+    wire.send(frame(TEXT, b"x" * 2000))
+    assert wire.close_code() == 1009
+    wire.send(frame(BINARY, b"x"))
     assert stock.ended(within_s=3)
