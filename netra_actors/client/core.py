@@ -224,7 +224,7 @@ class Core:
         before = self.applied
         try:
             at = int(body["at"])
-            state = State.from_snapshot(body["state"])
+            state = State.from_snapshot(body["state"], at)
         except Exception as error:  # noqa: BLE001 - as for an event: it must say so and stop
             return _failed("a snapshot", error)
         self.state, self.cursor = state, Cursor(self.welcome.epoch, at)

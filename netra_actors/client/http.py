@@ -6,7 +6,7 @@ httpx is imported at the first call, not with the package: most programs never m
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import attrs
 
@@ -39,11 +39,18 @@ class Address:
             ConfigurationError: it is none of these.
         """
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in _SCHEMES or not parts.hostname:
+        if parts.scheme not in _SCHEMES or not parts.hostname or not _port_is_readable(parts):
             raise ConfigurationError(f"{url!r} is no address such as http://127.0.0.1:8000")
         path = parts.path.rstrip("/").removesuffix("/ws")
         http = urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, "", ""))
         return cls(http=http, websocket=f"ws{http.removeprefix('http')}/ws")
+
+
+def _port_is_readable(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 @final

@@ -34,7 +34,7 @@ class Ending:
     """Set when the upgrade was refused."""
 
 
-class LinkEnded(Exception):  # noqa: N818 - not a fault: every connection ends
+class LinkEnded(Exception):  # noqa: N818  # not a fault: every connection ends
     """The connection is gone, or did not come to be."""
 
     def __init__(self, ending: Ending) -> None:
