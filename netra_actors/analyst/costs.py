@@ -86,9 +86,9 @@ def ranked(
 ) -> list[Spending]:
     """Return the spending of each value of *column* among *rows*, the dearest first."""
     groups = usage.groups(column, rows)
-    found = [spending(usage, name, indexes, whole_usd) for name, indexes in groups.items()]
-    found.sort(key=lambda each: (-each.cost_usd, each.name))
-    return found[:MAX_GROUPS]
+    costs = {name: usage.cost_of(indexes) for name, indexes in groups.items()}
+    dearest = sorted(costs, key=lambda name: (-costs[name], name))[:MAX_GROUPS]
+    return [spending(usage, name, groups[name], whole_usd) for name in dearest]
 
 
 def spending(

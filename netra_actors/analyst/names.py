@@ -15,6 +15,8 @@ from netra_actors.analyst.columns import canonical
 from netra_actors.analyst.usage import Usage
 
 MAX_UNKNOWN: Final = 5
+MAX_NAMES: Final = 2000
+"""Names of a kind that are looked for, those with most rows."""
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _NEVER: Final = frozenset({
     "usage", "data", "model", "cost", "user", "feature", "call", "agent", "api", "service",
@@ -73,10 +75,10 @@ class Focus:
 def find_names(text: str, usage: Usage) -> Focus:
     """Return the names in *text*, known and unknown."""
     plain = _normal(text)
-    features = sorted(set(usage.features))
-    models, plain = _whole(plain, set(usage.models))
+    features = _usual(usage.features)
+    models, plain = _whole(plain, _usual(usage.models))
     found, plain = _whole(plain, features)
-    users, plain = _whole(plain, {name for name in set(usage.users) if _is_marked(name)})
+    users, plain = _whole(plain, [name for name in _usual(usage.users) if _is_marked(name)])
     parts = _by_part(text.lower(), [name for name in features if name not in found])
     known = (*found, *parts, *models, *users)
     return _meeting(Focus((*found, *parts), models, users, _unknown(text, known)), usage)
@@ -87,6 +89,10 @@ def _meeting(focus: Focus, usage: Usage) -> Focus:
     if not focus.features or len(focus.narrow(usage)):
         return focus if len(focus.narrow(usage)) else attrs.evolve(focus, users=())
     return attrs.evolve(focus, models=(), users=())
+
+
+def _usual(column: Sequence[str]) -> list[str]:
+    return [name for name, _ in Counter(column).most_common(MAX_NAMES)]
 
 
 def _normal(text: str) -> str:
