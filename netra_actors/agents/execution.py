@@ -190,7 +190,9 @@ def explain(crash: BaseException) -> Explanation:
         crash = crash.exceptions[0]
     match crash:
         case ClientError():
-            return Explanation(crash.code, crash.message[:MAX_ERROR], crash.recoverable, (crash.advice,))
+            return Explanation(
+                crash.code, crash.message[:MAX_ERROR], crash.recoverable, (crash.advice,)
+            )
         case RecordError():
             return Explanation(
                 "unavailable", "What was needed could not be read just now.", True, _ADVICE
@@ -205,7 +207,9 @@ def explain(crash: BaseException) -> Explanation:
                 (_ADVICE[1],),
             )  # fmt: skip
         case TimeoutError() | trio.TooSlowError():
-            return Explanation("timeout", "Something the agent waited for took too long.", True, _ADVICE)
+            return Explanation(
+                "timeout", "Something the agent waited for took too long.", True, _ADVICE
+            )
         case NetraError() | _:
             return Explanation(
                 "internal_error", "The agent ran into a fault of its own and could not finish.",

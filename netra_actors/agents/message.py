@@ -6,6 +6,10 @@ from typing import final
 import attrs
 
 
+Content = bytes
+Reader = Callable[[], Awaitable[bytes]]
+
+
 @final
 @attrs.frozen
 class Attachment:
@@ -15,9 +19,9 @@ class Attachment:
     name: str
     bytes: int
     """Its size."""
-    _read: Callable[[], Awaitable[bytes]] = attrs.field(repr=False, eq=False, alias="reader")
+    _read: "Reader" = attrs.field(repr=False, eq=False, alias="reader")
 
-    async def read(self) -> bytes:
+    async def read(self) -> "Content":
         """Return the file's content.
 
         Cancellation: nothing happened.

@@ -121,9 +121,7 @@ class WebSocketNotifier:
 
     def send_partial_result(self, content: str, *, is_complete: bool = False) -> Emitted:
         """A piece of the answer; at most about 60 KiB (`Run.partial` splits longer ones)."""
-        return self.send(
-            events.PartialResult(content=clean_text(content), is_complete=is_complete)
-        )
+        return self.send(events.PartialResult(content=clean_text(content), is_complete=is_complete))
 
     def send_tool_executing(
         self,

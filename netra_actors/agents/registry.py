@@ -1,6 +1,7 @@
 """Agents: what the decorator makes, and the table of those that this service offers."""
 
 import importlib
+import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import ModuleType
@@ -8,6 +9,7 @@ from typing import Any, Final, Literal, final
 
 import attrs
 
+from netra_actors.agents.message import UserMessage
 from netra_actors.errors import ConfigurationError, NotFound
 from netra_actors.protocol.events import PAYLOADS
 
@@ -117,7 +119,7 @@ def _agents_of(module: ModuleType) -> list[Agent]:
     found = (
         list(offered)
         if offered is not None
-        else [value for value in vars(module).values() if isinstance(value, Agent)]
+        else [a for a in vars(module).values() if isinstance(a, Agent) and _can_be_asked(a)]
     )
     if not found:
         raise ConfigurationError(
@@ -125,3 +127,12 @@ def _agents_of(module: ModuleType) -> list[Agent]:
             "declare one with @agent('name') on an async function"
         )
     return found
+
+
+def _can_be_asked(agent: Agent) -> bool:
+    """Whether its second parameter takes a message; what takes something else is a sub-agent."""
+    parameters = list(inspect.signature(agent.fn).parameters.values())
+    if len(parameters) < 2:
+        return False
+    annotation = parameters[1].annotation
+    return annotation in {inspect.Parameter.empty, UserMessage, "UserMessage"}

@@ -74,7 +74,7 @@ def tool(
 
     def declare(fn: Callable[..., Any]) -> Tool:
         return Tool(
-            name or getattr(fn, "__name__", "tool"),
+            name or str(getattr(fn, "__name__", "tool")),
             purpose,
             fn,
             idempotent,

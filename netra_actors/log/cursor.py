@@ -56,12 +56,26 @@ class Cursor:
         """Whether the next event can be taken without a read from the record."""
         return self.sent + 1 >= self.log.first_in_memory
 
-    def take(self) -> list[bytes]:
-        """Take all that is committed and in memory, as stored lines.
+    def take(self, max_bytes: int | None = None) -> list[bytes]:
+        """Take what is committed and in memory, as stored lines; at least one if there is one.
+
+        Beyond the first, only as many as fit into *max_bytes*.
 
         Raises:
             LookupError: the next event is not in memory; read the record.
         """
         lines = self.log.lines(self.sent)
+        if max_bytes is not None:
+            lines = lines[: _fitting(lines, max_bytes)]
         self.sent += len(lines)
         return lines
+
+
+def _fitting(lines: list[bytes], max_bytes: int) -> int:
+    count = 0
+    for line in lines:
+        max_bytes -= len(line)
+        if count and max_bytes < 0:
+            break
+        count += 1
+    return count

@@ -154,9 +154,7 @@ class SessionLog:
     def take(self) -> Append | None:
         """Freeze what waits into one `Append`; None if nothing does. For the committer."""
         self._dirty = False
-        if self.status is not LogStatus.OPEN or (
-            self.committed == self.head and not self._answers
-        ):
+        if self.status is not LogStatus.OPEN or (self.committed == self.head and not self._answers):
             return None
         lines, events = self._tail.since(self.committed)
         answers, self._answers = tuple(self._answers), []

@@ -58,9 +58,7 @@ class SessionActor:
         self._arrivals += 1
         envelope.arrival = self._arrivals
         try:
-            self.mailbox.put_nowait(
-                envelope, urgent=type(envelope.decoded.command) in OVERTAKING
-            )
+            self.mailbox.put_nowait(envelope, urgent=type(envelope.decoded.command) in OVERTAKING)
         except ActorStopped:
             envelope.answer(Unavailable("the session is being put away", retry_after_s=1.0))
         except ClientError as full:

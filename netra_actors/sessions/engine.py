@@ -86,7 +86,9 @@ class ExecutionEngine:
             self.pump()
 
     def _append(
-        self, request: RunRequest, payload: RunQueued | RunCancelling | AgentStarted | AgentCompleted
+        self,
+        request: RunRequest,
+        payload: RunQueued | RunCancelling | AgentStarted | AgentCompleted,
     ) -> None:
         self.log.append(
             payload,

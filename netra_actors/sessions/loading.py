@@ -18,19 +18,9 @@ from netra_actors.log.limits import LogLimits
 from netra_actors.log.port import Record, RunRow, SessionRow
 from netra_actors.log.session_log import SessionLog
 from netra_actors.protocol.batching import lines_of
-from netra_actors.protocol.events import (
-    AgentCompleted,
-    AgentStarted,
-    Event,
-    Payload,
-    SubagentCompleted,
-    SubagentStarted,
-    ToolCompleted,
-    UserMessage,
-    decode_event,
-)
+from netra_actors.protocol.closing import Closer, Closing
+from netra_actors.protocol.events import Event, SubagentStarted, UserMessage, decode_event
 from netra_actors.protocol.lifecycle import Lifecycle
-from netra_actors.protocol.runs import RunState
 from netra_actors.protocol.state import State
 from netra_actors.sessions.queue import RunRequest
 
@@ -151,9 +141,7 @@ class _Reader:
     def _request(self, event: Event) -> RunRequest:
         payload = event.payload
         assert isinstance(payload, UserMessage)  # noqa: S101  # that is what `messages` holds
-        context = UserExecutionContext(
-            user_id=self.row.user_id, plan=self.loading.default_plan
-        )
+        context = UserExecutionContext(user_id=self.row.user_id, plan=self.loading.default_plan)
         return RunRequest(
             run_id=RunID(event.run_id or ""),
             thread_id=ThreadID(event.thread_id or ""),
@@ -169,9 +157,7 @@ class _Reader:
 
 async def _events(record: Record, row: SessionRow, after: int) -> AsyncIterator[Event]:
     while after < row.head:
-        chunks = await record.chunks(
-            row.user_id, after=after, upto=row.head, max_bytes=READ_BYTES
-        )
+        chunks = await record.chunks(row.user_id, after=after, upto=row.head, max_bytes=READ_BYTES)
         if not chunks:
             return
         for chunk in chunks:
@@ -187,48 +173,28 @@ async def _events(record: Record, row: SessionRow, after: int) -> AsyncIterator[
 def close_started(log: SessionLog, reason: str = "the service stopped") -> list[RunID]:
     """Append what closes every run that a stopped owner left open; return those runs.
 
-    A run that was being cancelled ends `cancelled`: the stop is honoured. A waiting run with a
-    stop on it is closed too.
+    A run that was being cancelled ends `cancelled`: the stop is honoured, also for a run that
+    waited. Tools without a result are `unknown`.
     """
+    texts = {run.run_id: run.text for run in log.fold()[1].view().runs}
+    closing = Closing(
+        status="interrupted", tool_status="unknown", reason=reason, text_so_far=texts.get
+    )
     closed = []
     for state in tuple(log.lifecycle.runs.values()):
         if state.parent_run_id is None and (state.started or state.cancelling):
-            _close(log, state, reason)
+            append_closers(log, closing.close(log.lifecycle.runs, state.run_id))
             closed.append(RunID(state.run_id))
     return closed
 
 
-def _close(log: SessionLog, state: RunState, reason: str) -> None:
-    def append(payload: Payload) -> None:
+def append_closers(log: SessionLog, closers: Sequence[Closer]) -> None:
+    """Append what `Closing` says, each in the name of its run."""
+    for closer in closers:
         log.append(
-            payload,
-            thread_id=state.thread_id,
-            run_id=state.run_id,
-            parent_run_id=state.parent_run_id,
-            message_id=state.message_id,
+            closer.payload,
+            thread_id=closer.run.thread_id,
+            run_id=closer.run.run_id,
+            parent_run_id=closer.run.parent_run_id,
+            message_id=closer.run.message_id,
         )
-
-    if not state.started:
-        append(AgentStarted(agent_name=state.agent_name or "unknown"))
-    for sub_id, name in tuple(state.subruns.items()):
-        sub = log.lifecycle.runs.get(sub_id)
-        if sub is not None:
-            _close(log, sub, reason)
-        append(SubagentCompleted(subagent_run_id=sub_id, subagent_name=name))
-    for call_id, name in tuple(state.tools.items()):
-        append(
-            ToolCompleted(call_id=call_id, tool_name=name, status="unknown", execution_time_ms=0)
-        )
-    append(_terminal(log, state, reason))
-
-
-def _terminal(log: SessionLog, state: RunState, reason: str) -> AgentCompleted:
-    text = log.fold()[1].text_of(state.run_id)
-    return AgentCompleted(
-        status="cancelled" if state.cancelling else "interrupted",
-        final_response=text or None,
-        duration_ms=0,
-        metrics={},
-        reason=None if state.cancelling else reason,
-        cancelled_by=state.cancelled_by,
-    )

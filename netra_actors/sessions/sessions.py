@@ -27,6 +27,7 @@ from netra_actors.log.port import Record
 from netra_actors.log.session_log import SessionLog
 from netra_actors.protocol.decoding import Decoded
 from netra_actors.protocol.events import AttachmentRef
+from netra_actors.protocol.snapshots import encode_state
 from netra_actors.sessions.actor import SessionActor
 from netra_actors.sessions.bridge import AgentWebSocketBridge, ReadFile, ReadHistory
 from netra_actors.sessions.directory import Done, Envelope
@@ -281,7 +282,7 @@ async def _save_snapshot(record: Record, session_log: SessionLog) -> None:
         return
     at, state = session_log.fold()
     try:
-        await record.put_snapshot(session_log.user_id, at, state.encode())
+        await record.put_snapshot(session_log.user_id, at, encode_state(state))
     except RecordError as error:
         # The events are all there; only the next loading takes longer.
         logger.warning("snapshot_not_saved", user_id=session_log.user_id, error=str(error))

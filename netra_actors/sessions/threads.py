@@ -64,10 +64,10 @@ class Threads:
     def rename(self, thread_id: ThreadID, title: str) -> None:
         """Append `thread_renamed`; the caller has asked `require`."""
         name = _title(title)
-        at = self._log.append(ThreadRenamed(title=name), thread_id=thread_id).timestamp
+        self._log.append(ThreadRenamed(title=name), thread_id=thread_id)
         row = self._known[thread_id]
         if row is not None:
-            self._note(thread_id, attrs.evolve(row, title=name, updated_at=at))
+            self._note(thread_id, attrs.evolve(row, title=name))
 
     def forget(self, thread_id: ThreadID) -> None:
         """Refuse the thread from now on: its deletion is under way."""

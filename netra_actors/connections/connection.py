@@ -1,0 +1,303 @@
+"""One connection of a user: takes frames, hands commands on, says what came of them.
+
+It belongs to one task, its reader, which calls `feed` for every frame. Nothing of a session or
+a run belongs to it: when it ends, a number is forgotten.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, final
+
+import attrs
+import trio
+
+from netra_actors.connections.delivery import Delivery
+from netra_actors.connections.sinks import FrameSink
+from netra_actors.errors import (
+    ClientError,
+    InvalidField,
+    MessageTooLarge,
+    RateLimited,
+    RecordUnavailable,
+    Unavailable,
+)
+from netra_actors.identity import ConnectionID, ThreadID, UserExecutionContext
+from netra_actors.protocol import commands as c
+from netra_actors.protocol.answers import (
+    encode_error,
+    encode_ok,
+    encode_rpc_error,
+    encode_rpc_result,
+    ok_body,
+)
+from netra_actors.protocol.close_codes import CloseCode
+from netra_actors.protocol.controls import Control, Pong, TypingIndicator
+from netra_actors.protocol.decoding import Decoded, decode_command
+from netra_actors.sessions.directory import Done, Envelope
+from netra_actors.sessions.entry import SessionEntry
+
+MAX_ERRORS_IN_A_ROW: Final = 100
+TYPING_S: Final = 5.0
+
+Authorize = Callable[["Connection", str], Awaitable[Mapping[str, Any]]]
+"""Takes a fresh token; returns the fields of `ok`, or raises `ClientError`."""
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionConfig:
+    """What every connection of a worker has in common."""
+
+    max_message_bytes: int
+    wall_clock_ms: Callable[[], int]
+    authorize: Authorize
+    take_command: Callable[[UserExecutionContext, ConnectionID], float]
+    """Counts one command; returns 0.0, or the seconds to wait."""
+    on_error: Callable[[str], None]
+    """Told the code of each error sent."""
+
+
+@final
+@attrs.define(eq=False, kw_only=True)
+class Connection:
+    """One connection; implements `Subscriber`.
+
+    Attributes:
+        context: who it is; `context.connection_id` is its own.
+        batched: `netra.v1` was selected: frames may be arrays of events.
+        expires_at: Unix milliseconds at which its token ends.
+        hang_up: has the reader end and close; called once.
+        beats: whether it is sent `heartbeat`s.
+        close_code: what it is to be closed with, once that is decided.
+    """
+
+    context: UserExecutionContext
+    connection_id: ConnectionID
+    entry: SessionEntry
+    sink: FrameSink
+    delivery: Delivery
+    config: ConnectionConfig
+    batched: bool
+    expires_at: int
+    hang_up: Callable[[], object]
+    beats: bool
+    device: str = "unknown"
+    address: str = ""
+    thread_id: ThreadID | None = attrs.field(default=None, init=False)
+    close_code: CloseCode | None = attrs.field(default=None, init=False)
+    opened_at: float = attrs.field(factory=trio.current_time, init=False)
+    pinged_at: float | None = attrs.field(default=None, init=False)
+    """When the last ping went out that nothing has answered yet."""
+    beat_at: float = attrs.field(factory=trio.current_time, init=False)
+    warned: bool = attrs.field(default=False, init=False)
+    """Whether `token_expiring` was sent."""
+    typing: dict[str | None, float] = attrs.field(factory=dict, init=False)
+    """Threads in which it types, and until when."""
+    _errors: int = attrs.field(default=0, init=False)
+
+    async def feed(self, frame: str | bytes) -> None:
+        """Take one frame of the client. Errors are answered here; none is raised.
+
+        Cancellation: the command may have been handed on.
+        """
+        try:
+            decoded = decode_command(
+                frame, user_id=self.context.user_id, max_bytes=self.config.max_message_bytes
+            )
+        except ClientError as error:
+            self._limit_or(error)
+            return
+        await self.carry_out(decoded)
+
+    async def carry_out(self, decoded: Decoded) -> None:
+        """Do what one decoded command says, here or in the session."""
+        try:
+            self._check_rate(decoded.command)
+            await self._dispatch(decoded)
+        except ClientError as error:
+            self.refuse(decoded, error)
+
+    def _limit_or(self, error: ClientError) -> None:
+        """Answer a frame that could not be read; such frames count like commands."""
+        wait_s = self.config.take_command(self.context, self.connection_id)
+        if wait_s > 0 and not isinstance(error, MessageTooLarge):
+            error = _carrying(error, RateLimited("too many commands", retry_after_s=wait_s))
+        self._send_error(
+            error,
+            message_id=getattr(error, "message_id", None),
+            re=getattr(error, "re", None),
+            rpc=(getattr(error, "rpc_id", None),) if getattr(error, "is_rpc", False) else None,
+        )
+
+    def _check_rate(self, command: c.Command) -> None:
+        # An ack costs nothing, and nobody is kept from stopping a run.
+        if isinstance(command, c.Ack | c.StopAgent):
+            return
+        wait_s = self.config.take_command(self.context, self.connection_id)
+        if wait_s > 0:
+            raise RateLimited("too many commands", retry_after_s=round(wait_s, 2))
+
+    async def _dispatch(self, decoded: Decoded) -> None:
+        match decoded.command:
+            case c.Ack(seq=seq):
+                self._ack(seq)
+            case c.Ping(nonce=nonce):
+                pong = Pong(nonce=nonce, head=self.entry.log.committed, sent=self.sent)
+                self._say(decoded, pong)
+            case c.Typing() as command:
+                self._note_typing(command.thread_id or self.thread_id, on=command.is_typing)
+            case c.Auth(token=token):
+                fields = await self.config.authorize(self, token)
+                self.accept(decoded, Done({**fields, "at": self.entry.log.committed}))
+            case c.Resync(from_=seq):
+                await self.resync(seq)
+            case c.Hello() as command:
+                cursor = command.cursor
+                known = cursor is not None and cursor.epoch == self.entry.log.epoch
+                await self.resync(cursor.seq if cursor is not None and known else None)
+            case _:
+                self._hand_on(decoded)
+
+    @property
+    def sent(self) -> int:
+        """The seq of the last event written to this connection."""
+        return self.delivery.cursor.sent
+
+    def _ack(self, seq: int) -> None:
+        if seq > self.sent:
+            raise InvalidField(f"event {seq} was not sent yet", field="seq")
+        self._errors = 0
+        self.delivery.ack(seq)
+
+    async def resync(self, after: int | None) -> None:
+        """Replay what follows *after*.
+
+        Raises:
+            InvalidField: it is beyond the head.
+            Unavailable: it cannot be read now.
+        """
+        if after is not None and after > self.entry.log.committed:
+            raise InvalidField(f"event {after} does not exist yet", field="from")
+        try:
+            await self.delivery.start(after)
+        except RecordUnavailable as error:
+            raise Unavailable(str(error), retry_after_s=1.0) from error
+        except trio.BrokenResourceError:
+            self.end(CloseCode.INTERNAL)
+        except trio.TooSlowError:
+            self.end(CloseCode.TOO_SLOW)
+
+    def _hand_on(self, decoded: Decoded) -> None:
+        def answer(outcome: Done | ClientError) -> None:
+            if isinstance(outcome, Done):
+                self.accept(decoded, outcome)
+            else:
+                self.refuse(decoded, outcome)
+
+        self.entry.tell(
+            Envelope(context=self.context, decoded=decoded, on_answer=answer, origin=self)
+        )
+
+    def _note_typing(self, thread_id: str | None, *, on: bool) -> None:
+        if on:
+            self.typing[thread_id] = trio.current_time() + TYPING_S
+            # A client has few threads open; who names many forgets the first ones.
+            while len(self.typing) > 16:
+                self._end_typing(next(iter(self.typing)))
+        else:
+            self.typing.pop(thread_id, None)
+        indicator = TypingIndicator(thread_id=thread_id, who=self.device, is_typing=on)
+        self.entry.tell_others(self, indicator.encode())
+
+    def _end_typing(self, thread_id: str | None) -> None:
+        if self.typing.pop(thread_id, None) is not None:
+            self._note_typing(thread_id, on=False)
+
+    def expire_typing(self, now: float) -> None:
+        """Tell the others where typing was not renewed within 5 s."""
+        for thread_id, until in tuple(self.typing.items()):
+            if until <= now:
+                self._end_typing(thread_id)
+
+    def stop_typing(self) -> None:
+        """Tell the others that nobody types here any more."""
+        for thread_id in tuple(self.typing):
+            self._end_typing(thread_id)
+
+    def accept(self, decoded: Decoded, done: Done) -> None:
+        """Answer `ok`."""
+        self._errors = 0
+        if not decoded.wants_answer:
+            return
+        fields = dict(done.fields)
+        message_id = decoded.message_id or fields.get("message_id")
+        fields.pop("message_id", None)
+        if decoded.is_rpc:
+            body = ok_body(decoded.re, message_id, fields, duplicate=done.duplicate)
+            self.control(encode_rpc_result(decoded.rpc_id, body))
+        else:
+            self.control(encode_ok(decoded.re, message_id, fields, done.duplicate))
+
+    def refuse(self, decoded: Decoded, error: ClientError) -> None:
+        """Answer `error`; a hundred in a row close the connection."""
+        if decoded.wants_answer:
+            rpc = (decoded.rpc_id,) if decoded.is_rpc else None
+            self._send_error(error, message_id=decoded.message_id, re=decoded.re, rpc=rpc)
+
+    def _send_error(
+        self,
+        error: ClientError,
+        *,
+        message_id: str | None,
+        re: str | None,
+        rpc: tuple[Any] | None,
+    ) -> None:
+        now = self.config.wall_clock_ms()
+        if rpc is not None:
+            frame = encode_rpc_error(rpc[0], error, message_id, re, now)
+        else:
+            frame = encode_error(error, message_id, re, now)
+        self.control(frame)
+        self.config.on_error(error.code)
+        self._errors += 1
+        if self._errors >= MAX_ERRORS_IN_A_ROW:
+            self.end(CloseCode.ABUSE)
+
+    def _say(self, decoded: Decoded, control: Control) -> None:
+        if decoded.is_rpc:
+            self.control(encode_rpc_result(decoded.rpc_id, control.body()))
+        else:
+            self.control(control.encode())
+
+    def control(self, frame: bytes) -> None:
+        """Send something that is not in the log; see `Subscriber`."""
+        if self.close_code is not None:
+            return
+        try:
+            self.sink.write([frame])
+        except trio.BrokenResourceError:
+            self.end(CloseCode.TOO_SLOW if self.sink.tail_bytes else CloseCode.INTERNAL)
+
+    def end(self, code: int) -> None:
+        """Close with *code*, done by the reader; the first code counts."""
+        if self.close_code is None:
+            self.close_code = CloseCode(code)
+            self.delivery.stop()
+            self.hang_up()
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what the observer shows of it."""
+        return {
+            "connection_id": self.connection_id,
+            "user_id": self.context.user_id,
+            "device": self.device,
+            "lag": self.delivery.cursor.lag if self.delivery.live else 0,
+            "sent": self.sent,
+            "tail_bytes": self.sink.tail_bytes,
+            "age_s": round(trio.current_time() - self.opened_at, 1),
+        }
+
+
+def _carrying(read: ClientError, error: RateLimited) -> RateLimited:
+    """Give *error* what could be read of the frame that *read* is about."""
+    for name in ("message_id", "re", "is_rpc", "rpc_id"):
+        setattr(error, name, getattr(read, name, None))
+    return error

@@ -1,0 +1,120 @@
+"""The greeting: the first frames of a socket, until it is known who speaks and from where.
+
+With `netra.v1` a `hello` has to come within its time. Without a subprotocol it is implied after
+250 ms, or by any other first command, if the upgrade already said who it is.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, final
+
+import attrs
+import trio
+
+from netra_actors.errors import ClientError, ForbiddenUser, NetraError, Unauthorized
+from netra_actors.protocol.close_codes import CloseCode
+from netra_actors.protocol.commands import Hello
+from netra_actors.protocol.decoding import decode_command
+from netra_actors.web.credentials import Identity
+from netra_actors.web.socket import Socket
+from netra_actors.web.upgrade import Upgrade
+
+IMPLIED_AFTER_S: Final = 0.25
+NETRA_V1: Final = "netra.v1"
+_NOBODY: Final = ""
+
+
+class Refused(NetraError):
+    """The socket is to be closed: an error to tell first, and a code."""
+
+    def __init__(self, error: ClientError | None, code: CloseCode) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.code = code
+
+
+@final
+@attrs.frozen
+class Greeting:
+    """Who speaks, from where, and a first command that came in place of a hello."""
+
+    identity: Identity
+    hello: Hello
+    first_frame: str | bytes | None = None
+
+
+async def read_greeting(
+    socket: Socket,
+    upgrade: Upgrade,
+    identity: Identity | None,
+    *,
+    authenticate: Callable[[str], Awaitable[Identity]],
+    timeout_s: float,
+    answer: Callable[[ClientError, str | None], None],
+) -> Greeting:
+    """Return the greeting of an accepted socket.
+
+    Raises:
+        Refused: none came in time, or it was a wrong one.
+        BadCredential: the token in it is not accepted.
+        SocketClosed: the peer left.
+    """
+    if identity is not None and upgrade.hello is not None:
+        return Greeting(identity, upgrade.hello)
+    strict = upgrade.subprotocol == NETRA_V1
+    implied = identity is not None and not strict
+    first: tuple[Hello | None, str | bytes | None] = (None, None)
+    with trio.move_on_after(IMPLIED_AFTER_S if implied else timeout_s):
+        first = await _first_command(socket, identity, answer)
+    hello, frame = first
+    if hello is None and not (implied and identity is not None):
+        said = "hello must come first" if frame is not None else f"no hello within {timeout_s:g} s"
+        raise Refused(Unauthorized(said), CloseCode.UNAUTHORIZED)
+    if hello is None:
+        assert identity is not None  # noqa: S101  # it would have been refused above
+        return Greeting(identity, Hello(), frame)
+    return Greeting(await _identify(hello, identity, authenticate), _complete(hello, upgrade))
+
+
+async def _first_command(
+    socket: Socket,
+    identity: Identity | None,
+    answer: Callable[[ClientError, str | None], None],
+) -> tuple[Hello | None, str | bytes | None]:
+    """Return the hello, or the frame that came in its place; unreadable ones are answered."""
+    while True:
+        frame = await socket.receive()
+        user_id = identity.user_id if identity is not None else _NOBODY
+        try:
+            command = decode_command(frame, user_id=user_id).command
+        except ClientError as error:
+            if identity is not None:
+                return None, frame
+            answer(error, getattr(error, "re", None))
+            continue
+        return (command, None) if isinstance(command, Hello) else (None, frame)
+
+
+def _complete(hello: Hello, upgrade: Upgrade) -> Hello:
+    """Return *hello* with the cursor of the address where it has none itself."""
+    if upgrade.hello is None or hello.cursor is not None:
+        return hello
+    return Hello(
+        cursor=upgrade.hello.cursor,
+        device=hello.device or upgrade.hello.device,
+        thread_id=hello.thread_id or upgrade.hello.thread_id,
+    )
+
+
+async def _identify(
+    hello: Hello,
+    identity: Identity | None,
+    authenticate: Callable[[str], Awaitable[Identity]],
+) -> Identity:
+    if hello.token is None:
+        if identity is None:
+            raise Refused(Unauthorized("hello has no token"), CloseCode.UNAUTHORIZED)
+        return identity
+    fresh = await authenticate(hello.token)
+    if identity is not None and fresh.user_id != identity.user_id:
+        raise Refused(ForbiddenUser("hello.token is another user's"), CloseCode.FORBIDDEN)
+    return fresh
