@@ -75,7 +75,7 @@ class MemoryRecord:
             return decided
         try:
             writes = [write for event in append.events for write in rows(event)]
-            shelf.check(writes, append.answers)
+            shelf = shelf.changed_by(writes, append.answers)
         except ValueError:
             return Outcome.QUARANTINED
         self._shelves[append.user_id] = shelf
@@ -84,9 +84,6 @@ class MemoryRecord:
             shelf.chunks.append(
                 Chunk(seq_from=append.seq_from, seq_to=append.seq_to, body=append.body)
             )
-        for write in writes:
-            shelf.apply(write)
-        shelf.answers.update({answer.message_id: answer for answer in append.answers})
         return Outcome.COMMITTED
 
     async def _shelf(self, user_id: UserID) -> Shelf:

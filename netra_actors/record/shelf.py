@@ -1,6 +1,6 @@
 """One user's part of the memory record: plain dictionaries, changed by the writes of `rows`."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import assert_never, final
 
 import attrs
@@ -23,6 +23,11 @@ from netra_actors.record.rows import (
 )
 
 
+def _refuse_second(kind: str, name: str, stored: Container[str]) -> None:
+    if name in stored:
+        raise ValueError(f"{kind} {name} is stored already")
+
+
 @final
 @attrs.define(eq=False)
 class Shelf:
@@ -43,34 +48,43 @@ class Shelf:
     files: dict[str, FileRow] = attrs.field(factory=dict)
     snapshot: tuple[int, bytes] | None = None
 
-    def check(self, writes: Sequence[Write], answers: Sequence[Answer]) -> None:
-        """Refuse what a database would refuse, before anything is changed.
+    def changed_by(self, writes: Sequence[Write], answers: Sequence[Answer]) -> "Shelf":
+        """Return what this shelf becomes; it stays as it is, but for `chunks`, which are shared.
 
         Raises:
             ValueError: an identifier is there already, or a text cannot be encoded.
         """
-        for answer in answers:
-            if answer.message_id in self.answers:
-                raise ValueError(f"an answer to {answer.message_id} is stored already")
+        if not writes and not answers:
+            return self
+        changed = attrs.evolve(
+            self,
+            threads=dict(self.threads),
+            messages=dict(self.messages),
+            runs=dict(self.runs),
+            hidden=set(self.hidden),
+            answers=dict(self.answers),
+        )
         for write in writes:
-            match write:
-                case AddThread(thread_id=thread_id) if thread_id in self.threads:
-                    raise ValueError(f"thread {thread_id} is stored already")
-                case AddMessage(message_id=message_id) if message_id in self.messages:
-                    raise ValueError(f"message {message_id} is stored already")
-                case QueueRun(run_id=run_id) if run_id in self.runs:
-                    raise ValueError(f"run {run_id} is stored already")
-                case _:
-                    for value in write:
-                        if isinstance(value, str):
-                            value.encode()
+            changed.apply(write)
+        for answer in answers:
+            _refuse_second("answer to", answer.message_id, changed.answers)
+            changed.answers[answer.message_id] = answer
+        return changed
 
     def apply(self, write: Write) -> None:
-        """Change threads, messages or runs as *write* says."""
+        """Change threads, messages or runs as *write* says.
+
+        Raises:
+            ValueError: what a database would refuse; the shelf may then be half changed.
+        """
+        for value in write:
+            if isinstance(value, str):
+                value.encode()
         match write:
             case AddThread() | RenameThread() | TouchThread() | DropThread():
                 self._apply_to_threads(write)
             case AddMessage() if write.run_id not in self.hidden:
+                _refuse_second("message", write.message_id, self.messages)
                 self.messages[write.message_id] = MessageRow(
                     message_id=write.message_id,
                     thread_id=ThreadID(write.thread_id),
@@ -95,6 +109,7 @@ class Shelf:
 
     def _apply_to_threads(self, write: AddThread | RenameThread | TouchThread | DropThread) -> None:
         if isinstance(write, AddThread):
+            _refuse_second("thread", write.thread_id, self.threads)
             self.threads[write.thread_id] = ThreadRow(
                 thread_id=ThreadID(write.thread_id),
                 title=write.title,
@@ -119,6 +134,7 @@ class Shelf:
     def _apply_to_runs(self, write: QueueRun | StartRun | MarkRun | HideRuns) -> None:
         match write:
             case QueueRun():
+                _refuse_second("run", write.run_id, self.runs)
                 self._add_run(write, parent_run_id=None, agent_name=None, status="queued")
             case StartRun() if write.run_id in self.runs:
                 self.runs[write.run_id] = attrs.evolve(
