@@ -22,7 +22,9 @@ MIN_DAYS_A_SIDE: Final = 3
 SLOWER: Final = 1.25
 """From this ratio of medians on it is a regression..."""
 CLEAR: Final = 4.0
-"""...if the step is also this many times the days' own spread."""
+"""...if the step is also this many times the days' own spread..."""
+APART: Final = 0.75
+"""...and this part of the days of each side lies on its own side of the middle."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,8 +141,13 @@ def change_point(values: list[float]) -> int | None:
 def is_step(before: list[float], after: list[float]) -> bool:
     """Return whether the second level is clearly above the first."""
     low, high = median(before), median(after)
+    middle = (low + high) / 2
+    # Days that swing between two levels can have medians far apart and a spread of nothing.
+    apart = sum(day < middle for day in before) >= APART * len(before) and (
+        sum(day > middle for day in after) >= APART * len(after)
+    )
     noise = max(sigma(before, low), sigma(after, high), 0.02 * low)
-    return high >= SLOWER * low and high - low >= CLEAR * noise
+    return apart and high >= SLOWER * low and high - low >= CLEAR * noise
 
 
 def _distance(values: list[float]) -> float:

@@ -2,11 +2,14 @@
 
 import csv
 import gzip
+import importlib.util
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import attrs
@@ -176,3 +179,15 @@ def usage_of() -> Callable[..., Usage]:
 
 def read_rows(*rows: tuple[object, ...]) -> Reading:
     return read("\n".join([HEADER, *(",".join(map(str, row)) for row in rows)]))
+
+
+@pytest.fixture(scope="session")
+def generator() -> ModuleType:
+    """The script that makes the sample."""
+    root = Path(__file__).parent.parent.parent
+    spec = importlib.util.spec_from_file_location("generator", root / "scripts/generate_sample.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,23 +1,10 @@
 import gzip
-import importlib.util
 from pathlib import Path
 from types import ModuleType
-
-import pytest
 
 from netra_actors.analyst.sample import load_sample, sample_csv
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture(scope="module")
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generator", ROOT / "scripts/generate_sample.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_script_makes_the_sample_that_ships(generator: ModuleType) -> None:
