@@ -116,7 +116,7 @@ def _finish(builder: UsageBuilder, form: str) -> Reading:
 
 def _read_csv(lines: list[tuple[int, str]]) -> UsageBuilder:
     delimiter = delimiter_of(lines[0][1])
-    header = _cells(lines[0][1], delimiter)
+    header = _header(lines[0][1], delimiter)
     columns = _checked(recognise(header), header)
     builder = UsageBuilder(columns, decimal_comma=delimiter != ",")
     for line, text in lines[1:]:
@@ -129,6 +129,13 @@ def _read_csv(lines: list[tuple[int, str]]) -> UsageBuilder:
             continue
         builder.add(line, cells)
     return builder
+
+
+def _header(line: str, delimiter: str) -> list[str]:
+    try:
+        return _cells(line, delimiter)
+    except csv.Error as error:
+        raise UnreadableData(f"its first line is not CSV: {error}") from None
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -30,10 +30,8 @@ class Source:
     notes: tuple[str, ...] = ()
     """What the answer has to say about the choice."""
 
-    @property
-    def brought(self) -> bool:
-        """Whether this very message came with data."""
-        return self.data is not None or self.problem is not None
+    brought: bool = False
+    """Whether this very message came with data."""
 
 
 async def choose(message: UserMessage, history: Sequence[HistoryMessage]) -> Source:
@@ -53,19 +51,23 @@ async def choose(message: UserMessage, history: Sequence[HistoryMessage]) -> Sou
             data=paste.table,
             words=paste.words,
             first_line=paste.first_line,
+            brought=True,
         )
     return _earlier(message.content, history)
 
 
 async def _upload(message: UserMessage) -> Source:
     file, others = message.attachments[0], len(message.attachments) - 1
+    words = message.content
     notes = (f"I read the first of your {others + 1} files.",) if others else ()
     origin = f"{FILE} {file.name}"
     if file.bytes > MAX_FILE_BYTES:
         why = f"the file has {file.bytes / 1048576:,.1f} MB; up to 5 MB can be read"
-        return Source(origin=origin, data=None, words=message.content, problem=why, notes=notes)
+        return Source(
+            origin=origin, data=None, words=words, problem=why, notes=notes, brought=True
+        )  # fmt: skip
     data = await file.read()
-    return Source(origin=origin, data=data, words=message.content, notes=notes)
+    return Source(origin=origin, data=data, words=words, notes=notes, brought=True)
 
 
 def _earlier(words: str, history: Sequence[HistoryMessage]) -> Source:

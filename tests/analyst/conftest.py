@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +21,9 @@ from netra_actors.agents.execution import execute
 from netra_actors.agents.notifier import WebSocketNotifier
 from netra_actors.agents.run import RunServices
 from netra_actors.agents.tools import run_inline
-from netra_actors.analyst import analyst
+from netra_actors.analyst import analyst, tools
+from netra_actors.analyst.change import change as change_between
+from netra_actors.analyst.findings import CostFindings, Findings, LatencyFindings
 from netra_actors.analyst.reading import Reading, read
 from netra_actors.analyst.sample import load_sample
 from netra_actors.analyst.usage import Usage
@@ -191,3 +193,39 @@ def generator() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+Investigate = Callable[..., Findings]
+
+
+@pytest.fixture(scope="session")
+def investigate() -> Investigate:
+    """Find everything for a question without a run around it; no data is the sample."""
+
+    @cache
+    def find(text: str, data: str | None = None) -> Findings:
+        loaded = tools.load_usage("the data", data)
+        understood = tools.understand_question(text, loaded, brought_data=data is not None)
+        usage, question = loaded.usage, understood.question
+        change = None
+        if question.comparison is not None:
+            change = change_between(understood.subject, question.comparison)
+        return Findings(
+            loaded=loaded,
+            notes=(),
+            question=question,
+            costs=CostFindings(
+                profile=tools.profile_costs(usage),
+                subject=tools.profile_costs(understood.subject),
+                change=change,
+                anomalies=tools.find_anomalies(usage, "cost"),
+            ),
+            latency=LatencyFindings(
+                profile=tools.profile_latency(usage),
+                anomalies=tools.find_anomalies(usage, "latency"),
+            ),
+            models=tools.compare_models(usage),
+            savings=tools.project_savings(usage),
+        )
+
+    return find

@@ -72,7 +72,8 @@ def test_json_lines_are_read_with_numbers_or_texts() -> None:
     [
         ("", "empty"), (" \n \n", "empty"), (HEADER, "no rows"),
         (f"{HEADER}\nbad", "every row"), ("[1, 2]", "JSON lines"), ("{nope}", "JSON object"),
-        ("a,b,c\n1,2,3", "no header"), ("time,model\n1,2", "missing: feature"),
+        ("a,b,c\n1,2,3", "no header"), ('time,"model', "not CSV"),
+        ("time,model\n1,2", "missing: feature"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_analysed_says_why(text: str, why: str) -> None:
