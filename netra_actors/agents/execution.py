@@ -17,8 +17,8 @@ from netra_actors.agents.notifier import MAX_ERROR
 from netra_actors.agents.registry import Agent
 from netra_actors.agents.run import MAX_INLINE, Run
 from netra_actors.errors import ClientError, IllegalTransition, LogFull, NetraError, RecordError
-from netra_actors.protocol.text import clean_text, cut_bytes
 from netra_actors.protocol.events import FileRef, RunStatus
+from netra_actors.protocol.text import clean_text, cut_bytes
 
 log = structlog.get_logger(__name__)
 

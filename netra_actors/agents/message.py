@@ -5,7 +5,6 @@ from typing import final
 
 import attrs
 
-
 Content = bytes
 Reader = Callable[[], Awaitable[bytes]]
 

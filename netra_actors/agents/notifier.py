@@ -14,9 +14,9 @@ from netra_actors.errors import RunClosed
 from netra_actors.identity import CallID, MessageID, RunID, ThreadID
 from netra_actors.log.session_log import SessionLog
 from netra_actors.protocol import events
+from netra_actors.protocol.events import Event, FileRef, Payload, RunStatus, ToolStatus, Urgency
 from netra_actors.protocol.redaction import redact
 from netra_actors.protocol.text import clean_text, cut
-from netra_actors.protocol.events import Event, FileRef, Payload, RunStatus, ToolStatus, Urgency
 
 MAX_THOUGHT: Final = 2_000
 MAX_SUMMARY: Final = 500
@@ -199,7 +199,7 @@ class WebSocketNotifier:
     def send_agent_completed(
         self, status: RunStatus, *, duration_ms: int, metrics: Mapping[str, Any], **more: Any
     ) -> Emitted:
-        """Append the terminal; *more* are optional fields of `AgentCompleted`. Closes the notifier."""
+        """Append the terminal and close; *more* are optional fields of `AgentCompleted`."""
         emitted = self.send(
             events.AgentCompleted(
                 status=status, duration_ms=duration_ms, metrics=dict(metrics), **more

@@ -30,6 +30,7 @@ class Agent:
     """What happens to a run that a crash interrupted."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Awaitable[Any]:
+        """Call the plain function."""
         return self.fn(*args, **kwargs)
 
 

@@ -21,8 +21,8 @@ from netra_actors.identity import (
     UnifiedIdGenerator,
     UserExecutionContext,
 )
-from netra_actors.protocol.text import cut, split_text
 from netra_actors.protocol.events import FileRef, RunStatus, ToolStatus, Urgency
+from netra_actors.protocol.text import cut, split_text
 
 if TYPE_CHECKING:
     from netra_actors.agents.subagents import SubagentGroup

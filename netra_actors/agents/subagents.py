@@ -55,12 +55,12 @@ class SubagentGroup:
         """
         if not isinstance(agent, Agent):
             raise TypeError(f"{agent!r} is not an agent; decorate it with @agent('name')")
-        handle = SubRun(self._child(agent), agent.name)
+        handle = SubRun(self._child(), agent.name)
         self.parent.notifier.send_subagent_started(handle.run.run_id, agent.name)
         self._nursery.start_soon(self._live, handle, agent, args, name=handle.run.run_id)
         return handle
 
-    def _child(self, agent: Agent) -> Run:
+    def _child(self) -> Run:
         parent = self.parent
         run_id = parent.services.ids.generate_run_id()
         context = parent.context.create_child_context(

@@ -35,6 +35,7 @@ class Tool:
     """Makes what `tool_completed.result` shows, for results that are too large to show."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the plain function."""
         return self.fn(*args, **kwargs)
 
     @property

@@ -5,13 +5,14 @@ a run belongs to it: when it ends, a number is forgotten.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 import trio
 
 from netra_actors.connections.delivery import Delivery
 from netra_actors.connections.sinks import FrameSink
+from netra_actors.connections.typing import Typing
 from netra_actors.errors import (
     ClientError,
     InvalidField,
@@ -35,8 +36,10 @@ from netra_actors.protocol.decoding import Decoded, decode_command
 from netra_actors.sessions.directory import Done, Envelope
 from netra_actors.sessions.entry import SessionEntry
 
+if TYPE_CHECKING:
+    from netra_actors.connections.opening import Carrier
+
 MAX_ERRORS_IN_A_ROW: Final = 100
-TYPING_S: Final = 5.0
 
 Authorize = Callable[["Connection", str], Awaitable[Mapping[str, Any]]]
 """Takes a fresh token; returns the fields of `ok`, or raises `ClientError`."""
@@ -62,25 +65,17 @@ class Connection:
 
     Attributes:
         context: who it is; `context.connection_id` is its own.
-        batched: `netra.v1` was selected: frames may be arrays of events.
         expires_at: Unix milliseconds at which its token ends.
-        hang_up: has the reader end and close; called once.
-        beats: whether it is sent `heartbeat`s.
         close_code: what it is to be closed with, once that is decided.
     """
 
     context: UserExecutionContext
     connection_id: ConnectionID
     entry: SessionEntry
-    sink: FrameSink
     delivery: Delivery
     config: ConnectionConfig
-    batched: bool
+    carrier: "Carrier"
     expires_at: int
-    hang_up: Callable[[], object]
-    beats: bool
-    device: str = "unknown"
-    address: str = ""
     thread_id: ThreadID | None = attrs.field(default=None, init=False)
     close_code: CloseCode | None = attrs.field(default=None, init=False)
     opened_at: float = attrs.field(factory=trio.current_time, init=False)
@@ -89,9 +84,21 @@ class Connection:
     beat_at: float = attrs.field(factory=trio.current_time, init=False)
     warned: bool = attrs.field(default=False, init=False)
     """Whether `token_expiring` was sent."""
-    typing: dict[str | None, float] = attrs.field(factory=dict, init=False)
-    """Threads in which it types, and until when."""
+    typing: Typing = attrs.field(init=False)
     _errors: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.typing = Typing(self._tell_typing)
+
+    @property
+    def device(self) -> str:
+        """What the client calls itself."""
+        return self.carrier.device
+
+    @property
+    def sink(self) -> FrameSink:
+        """Where frames go."""
+        return self.carrier.sink
 
     async def feed(self, frame: str | bytes) -> None:
         """Take one frame of the client. Errors are answered here; none is raised.
@@ -143,7 +150,7 @@ class Connection:
                 pong = Pong(nonce=nonce, head=self.entry.log.committed, sent=self.sent)
                 self._say(decoded, pong)
             case c.Typing() as command:
-                self._note_typing(command.thread_id or self.thread_id, on=command.is_typing)
+                self.typing.note(command.thread_id or self.thread_id, on=command.is_typing)
             case c.Auth(token=token):
                 fields = await self.config.authorize(self, token)
                 self.accept(decoded, Done({**fields, "at": self.entry.log.committed}))
@@ -196,31 +203,9 @@ class Connection:
             Envelope(context=self.context, decoded=decoded, on_answer=answer, origin=self)
         )
 
-    def _note_typing(self, thread_id: str | None, *, on: bool) -> None:
-        if on:
-            self.typing[thread_id] = trio.current_time() + TYPING_S
-            # A client has few threads open; who names many forgets the first ones.
-            while len(self.typing) > 16:
-                self._end_typing(next(iter(self.typing)))
-        else:
-            self.typing.pop(thread_id, None)
+    def _tell_typing(self, thread_id: str | None, on: bool) -> None:
         indicator = TypingIndicator(thread_id=thread_id, who=self.device, is_typing=on)
         self.entry.tell_others(self, indicator.encode())
-
-    def _end_typing(self, thread_id: str | None) -> None:
-        if self.typing.pop(thread_id, None) is not None:
-            self._note_typing(thread_id, on=False)
-
-    def expire_typing(self, now: float) -> None:
-        """Tell the others where typing was not renewed within 5 s."""
-        for thread_id, until in tuple(self.typing.items()):
-            if until <= now:
-                self._end_typing(thread_id)
-
-    def stop_typing(self) -> None:
-        """Tell the others that nobody types here any more."""
-        for thread_id in tuple(self.typing):
-            self._end_typing(thread_id)
 
     def accept(self, decoded: Decoded, done: Done) -> None:
         """Answer `ok`."""
@@ -281,7 +266,7 @@ class Connection:
         if self.close_code is None:
             self.close_code = CloseCode(code)
             self.delivery.stop()
-            self.hang_up()
+            self.carrier.hang_up()
 
     def facts(self) -> Mapping[str, Any]:
         """Return what the observer shows of it."""

@@ -113,7 +113,7 @@ class WebSocketConnectionPool:
         for connection in self:
             self._beat(connection, now)
             self._check_token(connection, wall)
-            connection.expire_typing(now)
+            connection.typing.expire(now)
             if connection.delivery.is_stalled:
                 connection.end(CloseCode.TOO_SLOW)
 
@@ -138,7 +138,7 @@ class WebSocketConnectionPool:
         except trio.BrokenResourceError:
             connection.end(CloseCode.NO_HEARTBEAT)
             return
-        if connection.beats and connection.delivery.live:
+        if connection.carrier.beats and connection.delivery.live:
             beat = Heartbeat(head=connection.entry.log.committed, sent=connection.sent)
             connection.control(beat.encode())
 

@@ -58,7 +58,7 @@ class SessionLog:
     oldest: int = 1
     term: int = 1
     takes_term: bool = True
-    limits: LogLimits = LogLimits()
+    limits: LogLimits = attrs.field(factory=LogLimits)
     lifecycle: Lifecycle = attrs.field(factory=Lifecycle)
     state: State = attrs.field(factory=State)
     on_close: Callable[[LogStatus], None] | None = None
@@ -218,7 +218,7 @@ class SessionLog:
 
     @property
     def first_in_memory(self) -> int:
-        """seq of the oldest event that needs no read from the record."""
+        """The seq of the oldest event that needs no read from the record."""
         return self._tail.first
 
     def lines(self, after: int) -> list[bytes]:

@@ -13,6 +13,7 @@ from netra_actors.agents.run import RunServices
 from netra_actors.agents.tools import ThreadRunner
 from netra_actors.connections.connection import Connection, ConnectionConfig
 from netra_actors.connections.delivery import DeliveryCounts
+from netra_actors.connections.opening import Opening
 from netra_actors.connections.pool import PoolConfig, WebSocketConnectionPool
 from netra_actors.identity import (
     ConnectionID,
@@ -155,17 +156,23 @@ def build_worker(
         take_command=_command_rate(settings, metrics),
         on_error=metrics.errors.add,
     )
+    opening = Opening(
+        pool=pool,
+        record=parts.record,
+        sockets=sockets,
+        config=config,
+        counts=delivered,
+        on_mode=metrics.resumes.add,
+    )
     edge = Edge(
         settings=settings,
         authenticator=authenticator,
         tickets=tickets,
         directory=sessions,
         pool=pool,
-        record=parts.record,
+        opening=opening,
         ids=ids,
         metrics=metrics,
-        config=config,
-        counts=delivered,
     )
     return Worker(
         settings=settings,
@@ -179,7 +186,6 @@ def build_worker(
         ids=ids,
         metrics=metrics,
         pool=pool,
-        connections=config,
         delivered=delivered,
         missing=missing,
         started_at=ids.clock(),

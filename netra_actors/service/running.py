@@ -156,7 +156,7 @@ async def _leave(worker: Worker, stop: Wait, scope: trio.CancelScope) -> None:
     scope.deadline = trio.current_time() + drain.total_s
     worker.is_draining = True
     worker.sessions.pause()
-    logger.info("draining", **{name: value for name, value in _counts(worker).items()})
+    logger.info("draining", **_counts(worker))
     worker.pool.drain(SPREAD_S)
 
 

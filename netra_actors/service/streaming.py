@@ -14,14 +14,12 @@ import msgspec
 import trio
 
 from netra_actors.connections.connection import Connection
-from netra_actors.connections.delivery import Delivery
-from netra_actors.errors import Conflict
+from netra_actors.connections.opening import Carrier, Opening
+from netra_actors.errors import Conflict, RecordUnavailable
 from netra_actors.identity import UserExecutionContext
 from netra_actors.protocol.close_codes import CloseCode
 from netra_actors.protocol.commands import Cursor
-from netra_actors.protocol.controls import Limits, Mode, Welcome
 from netra_actors.protocol.events import PAYLOADS
-from netra_actors.sessions.entry import SessionEntry
 from netra_actors.web.ports import StreamItem
 
 if TYPE_CHECKING:
@@ -123,80 +121,37 @@ async def open_stream(
     if after is not None and after > entry.log.committed:
         raise Conflict("this cursor is beyond the end of the log", recovery="Begin without one.")
     sink = StreamSink(entry.log.epoch)
-    async with trio.open_nursery() as nursery:
-        connection = _connection(worker, context, entry, sink, nursery)
-        worker.pool.add(connection)
-        entry.attach(connection)
-        try:
-            nursery.start_soon(_start, worker, connection, after)
-            yield sink
-        finally:
-            worker.pool.remove(connection)
-            worker.pool.note_close(connection.close_code or CloseCode.NORMAL)
-            connection.delivery.stop()
-            entry.detach(connection)
-            nursery.cancel_scope.cancel(reason="the listener has gone")
-
-
-def _connection(
-    worker: "Worker",
-    context: UserExecutionContext,
-    entry: SessionEntry,
-    sink: StreamSink,
-    nursery: trio.Nursery,
-) -> Connection:
     connection_id = worker.ids.generate_websocket_connection_id()
-
-    def end(code: CloseCode) -> None:
-        connection.end(code)
-
-    delivery = Delivery(
-        log=entry.log,
-        record=worker.record,
-        sink=sink,
-        batched=False,
-        spawn=nursery.start_soon,
-        end=end,
-        window_bytes=worker.settings.sockets.window_bytes,
-        counts=worker.delivered,
-    )
-    connection = Connection(
-        context=context.bind(connection_id=connection_id),
-        connection_id=connection_id,
-        entry=entry,
-        sink=sink,
-        delivery=delivery,
-        config=worker.connections,
-        batched=False,
-        expires_at=NEVER,
-        hang_up=sink.close,
-        beats=True,
-        device="sse",
-    )
-    return connection
+    opening = worker.edge.opening
+    async with trio.open_nursery() as nursery:
+        carrier = Carrier(
+            sink=sink,
+            spawn=nursery.start_soon,
+            hang_up=sink.close,
+            batched=False,
+            beats=True,
+            device="sse",
+        )
+        connection = opening.connection(
+            context.bind(connection_id=connection_id),
+            connection_id,
+            entry,
+            carrier,
+            expires_at=NEVER,
+        )
+        with opening.attached(connection):
+            nursery.start_soon(_start, opening, connection, cursor)
+            try:
+                yield sink
+            finally:
+                worker.pool.note_close(connection.close_code or CloseCode.NORMAL)
+                nursery.cancel_scope.cancel(reason="the listener has gone")
 
 
-async def _start(worker: "Worker", connection: Connection, after: int | None) -> None:
-    log, sockets = connection.entry.log, worker.settings.sockets
-
-    def welcome(mode: Mode, head: int) -> bytes:
-        worker.metrics.resumes.add(mode)
-        return Welcome(
-            connection_id=connection.connection_id,
-            user_id=connection.context.user_id,
-            epoch=log.epoch,
-            head=head,
-            mode=mode,
-            heartbeat_s=sockets.heartbeat_s,
-            expires_in_s=None,
-            limits=Limits(
-                max_message_bytes=sockets.max_message_bytes, window_bytes=sockets.window_bytes
-            ),
-            plan=connection.context.plan,
-            server_time=worker.ids.clock(),
-        ).encode()
-
+async def _start(opening: Opening, connection: Connection, cursor: Cursor | None) -> None:
     try:
-        await connection.delivery.start(after, welcome)
+        await opening.start(connection, cursor, expires_in_s=None)
     except (trio.BrokenResourceError, trio.TooSlowError):
         connection.end(CloseCode.TOO_SLOW)
+    except RecordUnavailable:
+        connection.end(CloseCode.INTERNAL)

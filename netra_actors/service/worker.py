@@ -12,7 +12,6 @@ import attrs
 import trio
 
 from netra_actors.agents.registry import AgentRegistry
-from netra_actors.connections.connection import ConnectionConfig
 from netra_actors.connections.delivery import DeliveryCounts
 from netra_actors.connections.pool import WebSocketConnectionPool
 from netra_actors.errors import Unavailable
@@ -20,9 +19,9 @@ from netra_actors.identity import RunID, UnifiedIdGenerator, UserExecutionContex
 from netra_actors.log.committer import Committer
 from netra_actors.log.port import Record
 from netra_actors.protocol.commands import Cursor
+from netra_actors.service.streaming import open_stream
 from netra_actors.sessions.sessions import Sessions
 from netra_actors.settings import Settings
-from netra_actors.service.streaming import open_stream
 from netra_actors.version import __version__
 from netra_actors.web.auth import Authenticator
 from netra_actors.web.edge import Edge
@@ -77,7 +76,6 @@ class Worker:
     ids: UnifiedIdGenerator
     metrics: Metrics
     pool: WebSocketConnectionPool
-    connections: ConnectionConfig
     delivered: DeliveryCounts
     missing: deque[MissingEvents]
     started_at: int

@@ -162,7 +162,7 @@ class Sessions:
 
     def live(self) -> tuple[SessionEntry, ...]:
         """Return the sessions in memory."""
-        return tuple(entry for _, entry in self._registry.items())
+        return tuple(dict(self._registry.items()).values())
 
     def peek(self, user_id: UserID) -> SessionEntry | None:
         """Return the live session of a user; loads nothing. For trusted code in this process."""

@@ -5,16 +5,15 @@ how it is told: before the upgrade as HTTP, after it as an `error` and a close c
 """
 
 from collections.abc import Mapping
-from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
 
 import attrs
 import structlog
 import trio
 
-from netra_actors.connections.connection import Connection, ConnectionConfig
-from netra_actors.connections.delivery import Delivery, DeliveryCounts
+from netra_actors.connections.connection import Connection
+from netra_actors.connections.opening import Carrier, Opening
 from netra_actors.connections.pool import WebSocketConnectionPool
 from netra_actors.errors import (
     ClientError,
@@ -23,12 +22,10 @@ from netra_actors.errors import (
     Unauthorized,
     Unavailable,
 )
-from netra_actors.identity import ThreadID, UnifiedIdGenerator, UserExecutionContext
-from netra_actors.log.port import Record
+from netra_actors.identity import ThreadID, UnifiedIdGenerator
 from netra_actors.protocol.answers import encode_error
 from netra_actors.protocol.close_codes import CloseCode
 from netra_actors.protocol.commands import Hello
-from netra_actors.protocol.controls import Limits, Mode, Welcome
 from netra_actors.sessions.directory import Directory
 from netra_actors.sessions.entry import SessionEntry
 from netra_actors.settings import Settings
@@ -43,12 +40,10 @@ from netra_actors.web.credentials import (
 )
 from netra_actors.web.greeting import Greeting, Refused, read_greeting
 from netra_actors.web.metrics import Metrics
+from netra_actors.web.pending import PendingSockets
 from netra_actors.web.socket import FrameTooLarge, Socket, SocketClosed
 from netra_actors.web.tickets import Tickets
 from netra_actors.web.upgrade import Upgrade, read_upgrade
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 logger = structlog.get_logger(__name__)
 
@@ -65,13 +60,10 @@ class Edge:
     tickets: Tickets
     directory: Directory
     pool: WebSocketConnectionPool
-    record: Record
+    opening: Opening
     ids: UnifiedIdGenerator
     metrics: Metrics
-    config: ConnectionConfig
-    counts: DeliveryCounts
-    _pending: dict[str, int] = attrs.field(factory=dict, init=False)
-    """Sockets without a credential, by address."""
+    _pending: PendingSockets = attrs.field(factory=PendingSockets, init=False)
 
     async def serve(self, socket: Socket) -> None:
         """Serve one socket to its end.
@@ -96,16 +88,18 @@ class Edge:
 
     async def _reject(self, socket: Socket, status: int, error: ClientError) -> None:
         self._count(error)
-        body = encode_error(error, None, None, self.config.wall_clock_ms())
+        body = encode_error(error, None, None, self.ids.clock())
         await socket.reject(status, body, [(b"content-type", b"application/json")])
 
     def _count(self, error: ClientError) -> None:
-        self.config.on_error(error.code)
+        self.metrics.errors.add(error.code)
         if isinstance(error, BadCredential):
             self.metrics.auth_failures.add(error.reason)
 
     async def _greet(self, socket: Socket, upgrade: Upgrade, identity: Identity | None) -> None:
-        with self._hold_pending(upgrade) as admitted:
+        shown = not isinstance(upgrade.credential, NoCredential)
+        limit = self.settings.sockets.pending_sockets_per_address
+        with self._pending.hold(upgrade.address, limit=limit, exempt=shown) as admitted:
             if not admitted:
                 error = QuotaExceeded("too many sockets of this address have shown no token yet")
                 await self._reject(socket, 429, error)
@@ -136,26 +130,6 @@ class Edge:
                 return
         await self._enter(socket, upgrade, greeting)
 
-    @contextmanager
-    def _hold_pending(self, upgrade: Upgrade) -> "Iterator[bool]":
-        """Count a socket without credential for its address, while it has none."""
-        if not isinstance(upgrade.credential, NoCredential):
-            yield True
-            return
-        held = self._pending.get(upgrade.address, 0)
-        if held >= self.settings.sockets.pending_sockets_per_address:
-            yield False
-            return
-        self._pending[upgrade.address] = held + 1
-        try:
-            yield True
-        finally:
-            left = self._pending[upgrade.address] - 1
-            if left:
-                self._pending[upgrade.address] = left
-            else:
-                del self._pending[upgrade.address]
-
     async def _identify(self, upgrade: Upgrade) -> Identity | None:
         match upgrade.credential:
             case SubprotocolToken(token):
@@ -166,9 +140,7 @@ class Edge:
                 return None
 
     def _answer(self, socket: Socket, error: ClientError, re: str | None) -> None:
-        frame = encode_error(
-            error, getattr(error, "message_id", None), re, self.config.wall_clock_ms()
-        )
+        frame = encode_error(error, getattr(error, "message_id", None), re, self.ids.clock())
         try:
             socket.sink.write([frame])
         except trio.BrokenResourceError:
@@ -188,91 +160,54 @@ class Edge:
         )
         try:
             entry = await self.directory.entry(context)
+            refused = _refusal_of(entry, greeting.hello)
+            # The wait for the session may have let others in: ask again, in the same step.
+            self.pool.make_room(context)
+        except QuotaExceeded as error:
+            await self._close(socket, error, CloseCode.TOO_MANY_CONNECTIONS)
+            return
         except ClientError as error:
             await self._close(socket, error, CloseCode.INTERNAL)
             return
-        refused = _refusal_of(entry, greeting.hello)
         if refused is not None:
             await self._close(socket, refused.error, refused.code)
             return
         scope = trio.CancelScope()
         async with trio.open_nursery() as nursery:
-            connection = self._connection(socket, upgrade, greeting, context, entry, nursery, scope)
-            self.pool.add(connection)
-            entry.attach(connection)
-            try:
+            batched = upgrade.subprotocol == NETRA_V1
+            carrier = Carrier(
+                sink=socket.sink,
+                spawn=nursery.start_soon,
+                hang_up=scope.cancel,
+                batched=batched,
+                beats=batched,
+                device=greeting.hello.device or "unknown",
+                address=upgrade.address,
+            )
+            connection = self.opening.connection(
+                context, connection_id, entry, carrier, expires_at=greeting.identity.expires_at
+            )
+            if greeting.hello.thread_id is not None:
+                connection.thread_id = ThreadID(greeting.hello.thread_id)
+            with self.opening.attached(connection):
                 await self._live(socket, connection, greeting, scope)
-            finally:
-                self.pool.remove(connection)
-                connection.delivery.stop()
-                entry.detach(connection)
-                connection.stop_typing()
-                nursery.cancel_scope.cancel(reason="the connection has ended")
-
-    def _connection(
-        self,
-        socket: Socket,
-        upgrade: Upgrade,
-        greeting: Greeting,
-        context: UserExecutionContext,
-        entry: SessionEntry,
-        nursery: trio.Nursery,
-        scope: trio.CancelScope,
-    ) -> Connection:
-        assert context.connection_id is not None  # noqa: S101  # `_enter` has just set it
-        batched = upgrade.subprotocol == NETRA_V1
-
-        def end(code: CloseCode) -> None:
-            connection.end(code)
-
-        delivery = Delivery(
-            log=entry.log,
-            record=self.record,
-            sink=socket.sink,
-            batched=batched,
-            spawn=nursery.start_soon,
-            end=end,
-            window_bytes=self.settings.sockets.window_bytes,
-            counts=self.counts,
-        )
-        connection = Connection(
-            context=context,
-            connection_id=context.connection_id,
-            entry=entry,
-            sink=socket.sink,
-            delivery=delivery,
-            config=self.config,
-            batched=batched,
-            hang_up=scope.cancel,
-            beats=batched,
-            expires_at=greeting.identity.expires_at,
-            device=greeting.hello.device or "unknown",
-            address=upgrade.address,
-        )
-        if greeting.hello.thread_id is not None:
-            connection.thread_id = ThreadID(greeting.hello.thread_id)
-        return connection
+            nursery.cancel_scope.cancel(reason="the connection has ended")
 
     async def _live(
         self, socket: Socket, connection: Connection, greeting: Greeting, scope: trio.CancelScope
     ) -> None:
+        """Read until either side has enough, then close with the code that says why."""
         code: CloseCode | None = None
         with scope:
             try:
-                await self._welcome(connection, greeting)
-                if greeting.first_frame is not None:
-                    await connection.feed(greeting.first_frame)
-                while True:
-                    await connection.feed(await socket.receive())
+                await self._read(socket, connection, greeting)
             except SocketClosed as closed:
                 self.pool.note_close(closed.code)
                 return
             except FrameTooLarge:
                 code = CloseCode.TOO_LARGE
             except RecordUnavailable as error:
-                connection.control(
-                    encode_error(Unavailable(str(error)), None, None, self.config.wall_clock_ms())
-                )
+                self._answer(socket, Unavailable(str(error)), None)
                 code = CloseCode.INTERNAL
             except trio.BrokenResourceError:
                 code = CloseCode.INTERNAL
@@ -282,32 +217,13 @@ class Edge:
         self.pool.note_close(code)
         await socket.close(code, code.reason)
 
-    async def _welcome(self, connection: Connection, greeting: Greeting) -> None:
-        cursor = greeting.hello.cursor
-        log = connection.entry.log
-        known = cursor is not None and cursor.epoch == log.epoch
-        sockets = self.settings.sockets
-
-        def welcome(mode: Mode, head: int) -> bytes:
-            self.metrics.resumes.add(mode)
-            return Welcome(
-                connection_id=connection.connection_id,
-                user_id=connection.context.user_id,
-                epoch=log.epoch,
-                head=head,
-                mode=mode,
-                heartbeat_s=sockets.heartbeat_s,
-                expires_in_s=greeting.identity.expires_in_s(self.config.wall_clock_ms()),
-                limits=Limits(
-                    max_message_bytes=sockets.max_message_bytes,
-                    window_bytes=sockets.window_bytes,
-                ),
-                plan=connection.context.plan,
-                server_time=self.config.wall_clock_ms(),
-            ).encode()
-
-        after = cursor.seq if cursor is not None and known else None
-        await connection.delivery.start(after, welcome)
+    async def _read(self, socket: Socket, connection: Connection, greeting: Greeting) -> None:
+        expires_in_s = greeting.identity.expires_in_s(self.ids.clock())
+        await self.opening.start(connection, greeting.hello.cursor, expires_in_s=expires_in_s)
+        if greeting.first_frame is not None:
+            await connection.feed(greeting.first_frame)
+        while True:
+            await connection.feed(await socket.receive())
 
     async def authorize(self, connection: Connection, token: str) -> Mapping[str, Any]:
         """Put a fresh token in place of the connection's; return what the `ok` carries.
@@ -324,7 +240,7 @@ class Edge:
             connection.context, plan=identity.plan, permissions=identity.permissions
         )
         connection.expires_at, connection.warned = identity.expires_at, False
-        return {"expires_in_s": identity.expires_in_s(self.config.wall_clock_ms())}
+        return {"expires_in_s": identity.expires_in_s(self.ids.clock())}
 
 
 def _refusal_of(entry: SessionEntry, hello: Hello) -> Refused | None:
