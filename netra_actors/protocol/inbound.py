@@ -41,10 +41,13 @@ def decode_server(frame: str | bytes) -> list[Received | Control]:
     Raises:
         msgspec.DecodeError: the frame is neither, or an event in it is none of the protocol's.
     """
-    data = frame.encode() if isinstance(frame, str) else frame
-    if data.lstrip()[:1] == b"[":
-        return [_read(bytes(raw)) for raw in _decode_raw(data)]
-    return [_read(data)]
+    try:
+        data = frame.encode() if isinstance(frame, str) else frame
+        if data.lstrip()[:1] == b"[":
+            return [_read(bytes(raw)) for raw in _decode_raw(data)]
+        return [_read(data)]
+    except (UnicodeError, RecursionError) as error:
+        raise msgspec.DecodeError(f"the frame is not JSON: {error}") from None
 
 
 def _read(data: bytes) -> Received | Control:

@@ -18,7 +18,8 @@ def test_only_the_next_is_applied() -> None:
 def test_whatever_arrives_every_seq_is_applied_at_most_once_and_in_order(
     arrivals: list[tuple[int, int]],
 ) -> None:
-    applied, seen = 0, []
+    applied = 0
+    seen: list[int] = []
     for seq_from, more in arrivals:
         if judge(applied, seq_from, seq_from + more) is Verdict.APPLY:
             applied = seq_from + more

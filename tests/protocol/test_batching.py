@@ -95,7 +95,8 @@ def test_frames_carry_every_seq_once_and_fold_the_same(
     events = History(rng).write(25)
     lines = [encode_event(event) for event in events]
     merged = merge_partials(lines, max_bytes=max_bytes)
-    state, expected, seqs = State(), State(), []
+    state, expected = State(), State()
+    seqs: list[int] = []
     for event in events:
         expected.apply(event)
     for frame in frames(merged, as_array=as_array, max_bytes=max_bytes):

@@ -143,7 +143,7 @@ def test_a_run_that_is_not_open_cannot_be_closed() -> None:
         Closing(status="cancelled").close({}, "run")
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(
     st.randoms(use_true_random=False),
     st.sampled_from(["completed", "failed", "cancelled", "interrupted"]),

@@ -181,8 +181,8 @@ def test_a_run_may_continue_one_that_ended() -> None:
     lifecycle = _after(e.AgentStarted(agent_name="analyst", continues="old"), SAY)
     assert lifecycle.runs["run"].phase is Phase.RUNNING
     for run_id, earlier in (("new", "run"), ("new", "new")):
+        again = e.AgentStarted(agent_name="analyst", continues=earlier)
         with pytest.raises(IllegalTransition, match="expected a run that has its terminal"):
-            again = e.AgentStarted(agent_name="analyst", continues=earlier)
             lifecycle.advance(again, run_id=run_id, parent_run_id=None)
 
 
@@ -213,7 +213,7 @@ def test_a_closer_can_read_what_is_open() -> None:
     )
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(st.randoms(use_true_random=False), st.integers(1, 40))
 def test_stored_events_rebuild_what_was_open(rng: random.Random, steps: int) -> None:
     history = History(rng)
@@ -229,7 +229,7 @@ def test_stored_events_rebuild_what_was_open(rng: random.Random, steps: int) -> 
     assert _picture(again) == _picture(history.lifecycle)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(st.randoms(use_true_random=False))
 def test_whatever_comes_is_taken_whole_or_not_at_all(rng: random.Random) -> None:
     events = History(rng).write(20)

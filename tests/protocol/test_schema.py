@@ -3,7 +3,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from netra_actors.protocol.schema import asyncapi, commands, events
@@ -43,7 +43,7 @@ def test_the_documents_are_what_the_generator_makes() -> None:
 
 def test_every_event_fits_the_schema_of_its_type_and_no_other() -> None:
     validators = _each_type(events)
-    samples = {}
+    samples: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
     for case in _vectors("fold"):
         for event in unpack(case["events"]) + unpack(case.get("merged", [])):
             if event["type"] in validators and len(str(event)) < 1_000:
