@@ -12,7 +12,7 @@ from sqlalchemy import Dialect
 from netra_actors.record.statements import Insert, Statement
 
 
-class DataRefused(Exception):  # noqa: N818  in the manner of netra_actors.errors
+class DataRefused(Exception):
     """The database refuses the data itself; sending it again cannot help."""
 
 

@@ -135,7 +135,8 @@ class MemoryRecord:
     async def threads(self, user_id: UserID, *, limit: int) -> Sequence[ThreadRow]:
         """Return the user's threads, the most recently updated first."""
         threads = (await self._shelf(user_id)).threads.values()
-        return sorted(threads, key=lambda row: (-row.updated_at, row.thread_id))[:limit]
+        newest = sorted(threads, key=lambda row: (row.updated_at, row.thread_id), reverse=True)
+        return newest[:limit]
 
     async def thread(self, user_id: UserID, thread_id: ThreadID) -> ThreadRow | None:
         """Return one thread of this user, or None."""

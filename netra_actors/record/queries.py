@@ -124,7 +124,7 @@ class Queries:
             ),
             "snapshot": select(snapshots.c.at, snapshots.c.body).where(snapshots.c.user_id == user),
             "threads": _threads()
-            .order_by(tables.threads.c.updated_at.desc(), tables.threads.c.thread_id)
+            .order_by(tables.threads.c.updated_at.desc(), tables.threads.c.thread_id.desc())
             .limit(bind("row_limit"))
             .offset(_ZERO),
             "thread": _threads().where(tables.threads.c.thread_id == bind("thread_id")),

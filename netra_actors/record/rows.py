@@ -14,7 +14,6 @@ from netra_actors.protocol.events import (
     Event,
     Payload,
     RunCancelling,
-    RunQueued,
     ThreadCreated,
     ThreadDeleted,
     ThreadRenamed,
@@ -34,15 +33,14 @@ class AddThread(NamedTuple):
 
 
 class RenameThread(NamedTuple):
-    """A thread has a new title."""
+    """A thread has a new title; that is no news in it."""
 
     thread_id: str
     title: str
-    at: int
 
 
 class TouchThread(NamedTuple):
-    """Something was said in a thread."""
+    """Something was said in a thread; the clock may have gone back since the last time."""
 
     thread_id: str
     at: int
@@ -71,7 +69,10 @@ class QueueRun(NamedTuple):
 
 
 class StartRun(NamedTuple):
-    """A run began: a waiting one, or a sub-run or a recovery that has no row yet."""
+    """A run began: a waiting one, or a sub-run or a recovery that has no row yet.
+
+    One that was told to stop while it waited stays `cancelling`.
+    """
 
     run_id: str
     thread_id: str
@@ -174,11 +175,15 @@ def _agent_completed(event: Event) -> tuple[Write, ...]:
     payload = cast("AgentCompleted", event.payload)
     run_id = _needed(event, "run_id")
     closed = MarkRun(run_id, payload.status, event.seq)
-    if event.parent_run_id is not None or payload.final_response is None:
+    if event.parent_run_id is not None:
         return (closed,)
+    thread_id = _needed(event, "thread_id")
+    touched = TouchThread(thread_id, event.timestamp)
+    if not payload.final_response:
+        return (touched, closed)
     answer = AddMessage(
         message_id=run_id,
-        thread_id=_needed(event, "thread_id"),
+        thread_id=thread_id,
         role="agent",
         content=payload.final_response,
         at=event.timestamp,
@@ -186,7 +191,7 @@ def _agent_completed(event: Event) -> tuple[Write, ...]:
         status=payload.status,
         seq=event.seq,
     )
-    return (answer, closed)
+    return (touched, answer, closed)
 
 
 def _thread_created(event: Event) -> tuple[Write, ...]:
@@ -196,7 +201,7 @@ def _thread_created(event: Event) -> tuple[Write, ...]:
 
 def _thread_renamed(event: Event) -> tuple[Write, ...]:
     payload = cast("ThreadRenamed", event.payload)
-    return (RenameThread(_needed(event, "thread_id"), payload.title, event.timestamp),)
+    return (RenameThread(_needed(event, "thread_id"), payload.title),)
 
 
 def _thread_deleted(event: Event) -> tuple[Write, ...]:
@@ -206,7 +211,6 @@ def _thread_deleted(event: Event) -> tuple[Write, ...]:
 
 _ROWS: Final[Mapping[type[Payload], Callable[[Event], tuple[Write, ...]]]] = {
     UserMessage: _user_message,
-    RunQueued: lambda event: (MarkRun(_needed(event, "run_id"), "queued", event.seq),),
     AgentStarted: _agent_started,
     RunCancelling: lambda event: (MarkRun(_needed(event, "run_id"), "cancelling", event.seq),),
     AgentCompleted: _agent_completed,

@@ -121,10 +121,10 @@ class Shelf:
         if thread is None:
             return
         match write:
-            case RenameThread(title=title, at=at):
-                thread = attrs.evolve(thread, title=title, updated_at=at)
-                self.threads[write.thread_id] = thread
+            case RenameThread(title=title):
+                self.threads[write.thread_id] = attrs.evolve(thread, title=title)
             case TouchThread(at=at):
+                at = max(at, thread.updated_at)
                 self.threads[write.thread_id] = attrs.evolve(thread, updated_at=at)
             case DropThread():
                 del self.threads[write.thread_id]
@@ -137,9 +137,10 @@ class Shelf:
                 _refuse_second("run", write.run_id, self.runs)
                 self._add_run(write, parent_run_id=None, agent_name=None, status="queued")
             case StartRun() if write.run_id in self.runs:
+                run = self.runs[write.run_id]
                 self.runs[write.run_id] = attrs.evolve(
-                    self.runs[write.run_id],
-                    status="running",
+                    run,
+                    status="running" if run.status == "queued" else run.status,
                     agent_name=write.agent_name,
                     seq_last=write.seq,
                 )

@@ -4,7 +4,7 @@ On the hot path Core itself would cost a quarter of the throughput. So each stat
 when the record is opened, and its SQL goes to the driver's `executemany` with plain tuples.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol, final
 
 import attrs
@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    case,
     exists,
     literal_column,
     select,
@@ -87,8 +88,11 @@ def _threads() -> dict[type[rows.Write], Any]:
         rows.AddThread: threads.insert().values(
             _fields("user_id", "thread_id", "title", created_at="at", updated_at="at")
         ),
-        rows.RenameThread: threads.update().where(*this).values(_fields("title", updated_at="at")),
-        rows.TouchThread: threads.update().where(*this).values(_fields(updated_at="at")),
+        rows.RenameThread: threads.update().where(*this).values(_fields("title")),
+        rows.TouchThread: threads
+        .update()
+        .where(*this, threads.c.updated_at < bind("at"))
+        .values(_fields(updated_at="at")),
         rows.DropThread: threads.delete().where(*this),
     }
 
@@ -120,11 +124,16 @@ def _runs(insert: Insert) -> dict[type[rows.Write], Any]:
     start = insert(runs).values(
         **new, **_fields("parent_run_id", "agent_name"), status=_text("running")
     )
+    began = case((runs.c.status == _text("queued"), _text("running")), else_=runs.c.status)
     return {
         rows.QueueRun: runs.insert().values(**new, status=_text("queued")),
         rows.StartRun: start.on_conflict_do_update(
             index_elements=["user_id", "run_id"],
-            set_={name: start.excluded[name] for name in ("status", "agent_name", "seq_last")},
+            set_={
+                "status": began,
+                "agent_name": start.excluded.agent_name,
+                "seq_last": start.excluded.seq_last,
+            },
         ),
         rows.MarkRun: runs
         .update()
@@ -139,6 +148,45 @@ def _runs(insert: Insert) -> dict[type[rows.Write], Any]:
 
 def _text(value: str) -> Any:
     return literal_column(f"'{value}'", String)
+
+
+def _appends(insert: Insert) -> dict[str, Any]:
+    sessions = tables.sessions
+    advance = sessions.update().where(
+        sessions.c.user_id == bind("user_id"),
+        sessions.c.head == bind("before"),
+        sessions.c.term == bind("stored_term"),
+    )
+    found = insert(sessions).values(
+        **_fields("user_id", "epoch", "term", head="seq_to"), tail=_ZERO
+    )
+    return {
+        "advance": advance.values(_fields(head="seq_to", term="term")),
+        "found": found.on_conflict_do_nothing(),
+        "add_chunk": tables.chunks.insert().values(
+            _fields("user_id", "seq_from", "seq_to", "term", "body")
+        ),
+        "add_answer": tables.commands.insert().values(
+            _fields("user_id", "message_id", "digest", "answer", "created_at")
+        ),
+    }
+
+
+def _puts(insert: Insert) -> dict[str, Any]:
+    snapshot = insert(tables.snapshots).values(_fields("user_id", "at", "body"))
+    file = insert(tables.files).values(_fields("user_id", "file_id", "name", "created_at", "body"))
+    meta = insert(tables.meta).values(_fields("name", "value"))
+    return {
+        "put_snapshot": snapshot.on_conflict_do_update(
+            index_elements=["user_id"],
+            set_={name: snapshot.excluded[name] for name in ("at", "body")},
+            where=tables.snapshots.c.at <= snapshot.excluded.at,
+        ),
+        "put_file": file.on_conflict_do_nothing(),
+        "put_meta": meta.on_conflict_do_update(
+            index_elements=["name"], set_={"value": meta.excluded.value}
+        ),
+    }
 
 
 @final
@@ -184,53 +232,9 @@ class Statements:
     @classmethod
     def compile(cls, dialect: Dialect, insert: Insert) -> "Statements":
         """Compile all of them for one dialect."""
-        make: Callable[[Any], Statement] = lambda statement: compiled(statement, dialect)  # noqa: E731
-        sessions, snapshot, meta = tables.sessions, tables.snapshots, tables.meta
-        put_snapshot = insert(snapshot).values(_fields("user_id", "at", "body"))
-        put_meta = insert(meta).values(_fields("name", "value"))
+        changes = _appends(insert) | _puts(insert)
         kinds = _threads() | _messages() | _runs(insert)
         return cls(
-            advance=make(
-                sessions
-                .update()
-                .where(
-                    sessions.c.user_id == bind("user_id"),
-                    sessions.c.head == bind("before"),
-                    sessions.c.term == bind("stored_term"),
-                )
-                .values(_fields(head="seq_to", term="term"))
-            ),
-            found=make(
-                insert(sessions)
-                .values(**_fields("user_id", "epoch", "term", head="seq_to"), tail=_ZERO)
-                .on_conflict_do_nothing()
-            ),
-            add_chunk=make(
-                tables.chunks.insert().values(
-                    _fields("user_id", "seq_from", "seq_to", "term", "body")
-                )
-            ),
-            add_answer=make(
-                tables.commands.insert().values(
-                    _fields("user_id", "message_id", "digest", "answer", "created_at")
-                )
-            ),
-            put_snapshot=make(
-                put_snapshot.on_conflict_do_update(
-                    index_elements=["user_id"],
-                    set_={name: put_snapshot.excluded[name] for name in ("at", "body")},
-                    where=snapshot.c.at <= put_snapshot.excluded.at,
-                )
-            ),
-            put_file=make(
-                insert(tables.files)
-                .values(_fields("user_id", "file_id", "name", "created_at", "body"))
-                .on_conflict_do_nothing()
-            ),
-            put_meta=make(
-                put_meta.on_conflict_do_update(
-                    index_elements=["name"], set_={"value": put_meta.excluded.value}
-                )
-            ),
-            writes={kind: _writes(kind, make(kinds[kind])) for kind in rows.WRITES},
+            **{name: compiled(change, dialect) for name, change in changes.items()},
+            writes={kind: _writes(kind, compiled(kinds[kind], dialect)) for kind in rows.WRITES},
         )

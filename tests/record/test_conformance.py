@@ -583,7 +583,7 @@ class TestRuns:
             seen.append((row.status, row.agent_name, row.seq_first, row.seq_last))
         assert seen == [
             ("queued", None, 1, 1),
-            ("queued", None, 1, 2),
+            ("queued", None, 1, 1),
             ("running", "analyst", 1, 3),
             ("cancelling", "analyst", 1, 4),
             ("cancelled", "analyst", 1, 5),

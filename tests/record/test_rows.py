@@ -58,7 +58,7 @@ DONE = AgentCompleted(status="completed", final_response="yes", duration_ms=1, m
                 QueueRun("r", "t", "m", 7),
             ],
         ),
-        (event(RunQueued(place=1)), [MarkRun("r", "queued", 7)]),
+        (event(RunQueued(place=1)), []),
         (event(AgentStarted(agent_name="a")), [StartRun("r", "t", None, "m", "a", 7)]),
         (
             event(AgentStarted(agent_name="a"), parent_run_id="p", message_id=None),
@@ -68,6 +68,7 @@ DONE = AgentCompleted(status="completed", final_response="yes", duration_ms=1, m
         (
             event(DONE),
             [
+                TouchThread("t", 100),
                 AddMessage("r", "t", "agent", "yes", 100, "r", "completed", 7),
                 MarkRun("r", "completed", 7),
             ],
@@ -75,10 +76,10 @@ DONE = AgentCompleted(status="completed", final_response="yes", duration_ms=1, m
         (event(DONE, parent_run_id="p"), [MarkRun("r", "completed", 7)]),
         (
             event(AgentCompleted(status="failed", duration_ms=1, metrics={})),
-            [MarkRun("r", "failed", 7)],
+            [TouchThread("t", 100), MarkRun("r", "failed", 7)],
         ),
         (event(ThreadCreated(title="x")), [AddThread("t", "x", 100)]),
-        (event(ThreadRenamed(title="x")), [RenameThread("t", "x", 100)]),
+        (event(ThreadRenamed(title="x")), [RenameThread("t", "x")]),
         (event(ThreadDeleted(title="x")), [DropMessages("t"), HideRuns("t"), DropThread("t")]),
         (event(AgentThinking(thought="x", urgency="low")), []),
     ],
@@ -107,7 +108,7 @@ def test_every_kind_of_write_comes_from_some_event() -> None:
 
 def test_only_these_events_imply_anything() -> None:
     assert {payload.type for payload in _ROWS} == {
-        "user_message", "run_queued", "agent_started", "run_cancelling", "agent_completed",
+        "user_message", "agent_started", "run_cancelling", "agent_completed",
         "thread_created", "thread_renamed", "thread_deleted",
     }  # fmt: skip
 

@@ -46,7 +46,7 @@ def test_a_second_answer_under_one_id_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "write", [TouchThread("x", 5), RenameThread("x", "y", 5), DropThread("x"),
+    "write", [TouchThread("x", 5), RenameThread("x", "y"), DropThread("x"),
               MarkRun("x", "completed", 5), HideRuns("x")]
 )  # fmt: skip
 def test_changes_of_what_is_not_there_change_nothing(write: Write) -> None:
