@@ -38,7 +38,7 @@ _NOT_TEXT: Final = {
 }
 
 
-class UnreadableData(ValueError):  # noqa: N818  # named like the errors of the package
+class UnreadableData(ValueError):
     """Nothing can be analysed in what was given; the text says why, in words for the user.
 
     Attributes:

@@ -32,7 +32,7 @@ _SUCCESS: Final = frozenset({
 })
 
 
-class BadValue(ValueError):  # noqa: N818  # named like the errors of the package
+class BadValue(ValueError):
     """A cell cannot be what its column needs; the text says why, in words for the user."""
 
 
