@@ -86,7 +86,9 @@ class Answer:
         return self
 
     async def __anext__(self) -> Event:
-        subscription = self._subscription or await self._start()
+        subscription = self._subscription
+        if subscription is None:
+            subscription = await self._start()
         while self.terminal is None:
             event = await self._next(subscription)
             if event is not None and event.seq > self._seen and self._filter.accepts(event):

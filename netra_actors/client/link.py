@@ -7,6 +7,7 @@ can play the wire in memory.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Protocol, final
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 import trio
@@ -20,6 +21,8 @@ LOST: Final = 1006
 
 _MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
 _WAITING_FRAMES: Final = 64
+_SHOWN_CHARS: Final = 500
+_NO_ANSWER: Final = f"no answer within {CONNECT_WITHIN_S:g} s"
 
 
 @final
@@ -34,8 +37,8 @@ class Ending:
     """Set when the upgrade was refused."""
 
 
-class LinkEnded(Exception):  # noqa: N818  # not a fault: every connection ends
-    """The connection is gone, or did not come to be."""
+class LinkEnded(Exception):
+    """The connection is gone, or did not come to be; no fault, every connection ends."""
 
     def __init__(self, ending: Ending) -> None:
         super().__init__(f"{ending.http_status or ending.code} {ending.reason}".strip())
@@ -113,13 +116,13 @@ def _ending(reason: trio_websocket.CloseReason | None) -> Ending:
     return Ending(reason.code, reason.reason or "")
 
 
-def _refusal(error: trio_websocket.HandshakeError) -> Ending:
+def _refusal(group: BaseExceptionGroup[Exception]) -> Ending:
+    [error] = group.exceptions
     if isinstance(error, trio_websocket.ConnectionRejected):
-        body = (error.body or b"").decode("utf-8", "replace")[:500]
+        body = (error.body or b"").decode("utf-8", "replace")[:_SHOWN_CHARS]
         return Ending(LOST, body, http_status=error.status_code)
-    if isinstance(error, trio_websocket.ConnectionTimeout):
-        return Ending(LOST, f"no answer within {CONNECT_WITHIN_S:g} s")
-    return Ending(LOST, str(error.__cause__ or error))
+    # h11 and wsproto raise what they please at a peer that speaks something else.
+    return Ending(LOST, f"the service does not speak WebSocket: {error}")
 
 
 @asynccontextmanager
@@ -129,21 +132,65 @@ async def open_link(url: str, headers: Sequence[tuple[str, str]]) -> AsyncIterat
     Raises:
         LinkEnded: nothing answers, or the upgrade was refused.
     """
-    connection = trio_websocket.open_websocket_url(
-        url,
-        subprotocols=[SUBPROTOCOL],
-        extra_headers=[(name.encode(), value.encode()) for name, value in headers],
-        message_queue_size=_WAITING_FRAMES,
-        max_message_size=_MAX_FRAME_BYTES,
-        connect_timeout=CONNECT_WITHIN_S,
-        disconnect_timeout=CLOSE_WITHIN_S,
-    )
+    parts = urlsplit(url)
+    # Owned here: trio-websocket does not close the stream of an upgrade that was refused.
+    stream = await _dial(parts)
+    failure: Exception | None = None
     try:
-        async with connection as socket:
-            link = WebSocketLink(socket)
-            try:
-                yield link
-            finally:
-                await link.close()
-    except trio_websocket.HandshakeError as error:
-        raise LinkEnded(_refusal(error)) from None
+        async with trio.open_nursery() as nursery:
+            socket = await _upgrade(nursery, stream, parts, headers)
+            if socket is None:
+                failure = LinkEnded(Ending(LOST, _NO_ANSWER))
+            else:
+                link = WebSocketLink(socket)
+                try:
+                    yield link
+                except Exception as error:  # noqa: BLE001 - raised below, unwrapped
+                    failure = error
+                finally:
+                    await link.close()
+            nursery.cancel_scope.cancel(reason="the link's block was left")
+    except* Exception as broken:  # noqa: BLE001 - the block's own went to `failure`: the reader's
+        failure = failure or LinkEnded(_refusal(broken))
+    finally:
+        await trio.aclose_forcefully(stream)
+    if failure is not None:
+        raise failure
+
+
+async def _dial(parts: SplitResult) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+    host, secure = parts.hostname or "", parts.scheme == "wss"
+    port = parts.port or (443 if secure else 80)
+    try:
+        with trio.fail_after(CONNECT_WITHIN_S):
+            if not secure:
+                return await trio.open_tcp_stream(host, port)
+            stream = await trio.open_ssl_over_tcp_stream(host, port, https_compatible=True)
+            await stream.do_handshake()
+            return stream
+    except trio.TooSlowError:
+        raise LinkEnded(Ending(LOST, _NO_ANSWER)) from None
+    except OSError as error:
+        raise LinkEnded(Ending(LOST, str(error))) from None
+    except trio.BrokenResourceError as error:
+        raise LinkEnded(Ending(LOST, f"no TLS: {error.__cause__ or error}")) from None
+
+
+async def _upgrade(
+    nursery: trio.Nursery,
+    stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+    parts: SplitResult,
+    headers: Sequence[tuple[str, str]],
+) -> trio_websocket.WebSocketConnection | None:
+    with trio.move_on_after(CONNECT_WITHIN_S):
+        return await trio_websocket.wrap_client_stream(
+            nursery,
+            stream,
+            host=parts.netloc.rpartition("@")[2],
+            resource=parts.path + (f"?{parts.query}" if parts.query else ""),
+            subprotocols=[SUBPROTOCOL],
+            extra_headers=[(name.encode(), value.encode()) for name, value in headers],
+            message_queue_size=_WAITING_FRAMES,
+            max_message_size=_MAX_FRAME_BYTES,
+        )
+    return None

@@ -63,7 +63,9 @@ class Subscription(Generic[T]):
             await self._waiting.park()
         return self._items.popleft()
 
-    def __len__(self) -> int:
+    @property
+    def unread(self) -> int:
+        """How many items wait."""
         return len(self._items)
 
     def __aiter__(self) -> Self:

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -14,7 +14,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Handler], HttpApi]]:
+def served(monkeypatch: pytest.MonkeyPatch) -> Callable[[Handler], HttpApi]:
     def serve(handler: Handler) -> HttpApi:
         monkeypatch.setattr(
             http, "_client", lambda: httpx.AsyncClient(transport=httpx.MockTransport(handler))

@@ -35,7 +35,7 @@ async def test_the_bound_gives_up_the_iterator_and_frees_what_it_held() -> None:
     subscription: Subscription[int] = Subscription(bound=2)
     for item in range(4):
         subscription.put(item)
-    assert len(subscription) == 0
+    assert subscription.unread == 0
     with pytest.raises(ReaderTooSlow, match="2 events are waiting"):
         await subscription.get()
 
@@ -56,7 +56,7 @@ async def test_a_cancelled_reader_takes_nothing() -> None:
         scope.cancel(reason="test")
         subscription.put(1)
         await subscription.__anext__()
-    assert len(subscription) == 1
+    assert subscription.unread == 1
 
 
 def test_a_subscription_nobody_holds_goes_away() -> None:
