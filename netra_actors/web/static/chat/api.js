@@ -114,6 +114,13 @@ export class Api {
     return response.blob();
   }
 
+  /** The status of an address that streams. @param {URL} address @returns {Promise<Response>} */
+  async head(address) {
+    const token = await this.#token();
+    const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+    return reach(address, { method: "HEAD", headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  }
+
   /** A ticket for a connection that cannot set headers. */
   async ticket() {
     return (await this.#json("tickets", { method: "POST" })).ticket;

@@ -1,7 +1,6 @@
 /** The chat page: connects the client, the model and the views, and draws once a frame. */
 
 import { NetraClient } from "../netra-client.js";
-import { newMessageId } from "../netra-outbox.js";
 import { Api } from "./api.js";
 import { Composer } from "./composer.js";
 import { ConnectionView } from "./connection-view.js";
@@ -11,12 +10,12 @@ import { plural } from "./format.js";
 import { History } from "./history.js";
 import { Notices, ask } from "./notices.js";
 import { QueueView } from "./queue-view.js";
+import { Sender } from "./sender.js";
 import { SessionModel } from "./session.js";
 import { fileLabel } from "./step-view.js";
 import { Drawer, ThreadsView } from "./threads-view.js";
 
 const TYPING_MS = 5_000;
-const MAX_TITLE = 60;
 
 /** The page of one user. */
 export class ChatApp {
@@ -26,6 +25,7 @@ export class ChatApp {
   #api;
   #client;
   #history;
+  #sender;
   #notices;
   #views;
   #skew = 0;
@@ -45,6 +45,14 @@ export class ChatApp {
     const problem = (error) => this.#notices.problem(error);
     this.#history = new History(this.#api, this.#model, { changed, problem });
     this.#views = this.#makeViews();
+    this.#sender = new Sender(this.#client, this.#model, {
+      now: this.#now,
+      changed,
+      problem,
+      announce: (text) => this.#notices.announce(text),
+      opened: (thread_id) => this.#open(thread_id),
+      takeBack: (draft) => this.#views.composer.restore(draft),
+    });
     parts.newThread.addEventListener("click", () => this.#open(null));
     parts.stopAll.addEventListener("click", () => this.#attempt(this.#client.stop({ all: true })));
     setInterval(() => this.#views.conversation.tick(), 500);
@@ -91,8 +99,8 @@ export class ChatApp {
       showSteps: (run_id) => this.#history.steps(run_id),
       showWhole: (message) => this.#history.whole(message),
       fileLink: (ref) => this.#fileLink(ref),
-      resend: (message) => this.#resend(message),
-      discard: (message) => this.#discard(message),
+      resend: (message) => this.#sender.resend(message),
+      discard: (message) => this.#sender.discard(message),
       loadEarlier: (thread_id) => this.#history.earlier(thread_id),
     };
     return {
@@ -111,7 +119,10 @@ export class ChatApp {
         announce: (text) => this.#notices.announce(text),
       }),
       composer: new Composer(parts.composer, {
-        send: (message) => this.#send(message),
+        send: (message) => {
+          this.#views.conversation.toNewest();
+          return this.#sender.send(message, this.#thread);
+        },
         stop: () => this.#stopHere(),
         typing: (is_typing) => this.#thread && this.#client.tell("typing", { thread_id: this.#thread, is_typing }),
         upload: (file) => this.#api.upload(file),
@@ -234,48 +245,6 @@ export class ChatApp {
     this.#views.drawer.close();
     this.#redraw();
     if (focus) this.#views.composer.focus();
-  }
-
-  async #send({ content, files, agent, policy }) {
-    const message_id = newMessageId().replace("cmd_", "msg_");
-    const fields = { agent, policy, attachments: files.length > 0 ? files.map((file) => file.file_id) : undefined };
-    const message = { message_id, thread_id: this.#thread, content, created_at: this.#now(), attachments: files, fields };
-    this.#views.conversation.toNewest();
-    if (message.thread_id === null) {
-      try {
-        message.thread_id = (await this.#client.request("create_thread", { title: content.slice(0, MAX_TITLE) })).thread.thread_id;
-      } catch (error) {
-        this.#views.composer.draft = content;
-        this.#notices.problem(error);
-        return;
-      }
-      this.#open(message.thread_id);
-      this.#model.markComplete(message.thread_id);
-    }
-    await this.#deliver(message);
-  }
-
-  async #deliver(message) {
-    const { message_id, thread_id, content, fields } = message;
-    this.#model.send(message);
-    this.#redraw();
-    try {
-      await this.#client.sendMessage(content, { ...fields, thread_id, message_id });
-    } catch (error) {
-      this.#model.failed(message_id, error);
-      this.#notices.announce(`Not sent. ${error.message}`);
-    }
-    this.#redraw();
-  }
-
-  #resend(message) {
-    this.#model.discard(message.message_id);
-    this.#deliver({ ...message, error: undefined, message_id: newMessageId().replace("cmd_", "msg_") });
-  }
-
-  #discard(message) {
-    this.#model.discard(message.message_id);
-    this.#redraw();
   }
 
   #stopHere() {

@@ -46,15 +46,10 @@ export class Composer {
     this.#input.focus({ preventScroll: true });
   }
 
-  /** The text that is not sent yet. */
-  get draft() {
-    return this.#input.value;
-  }
-
-  set draft(text) {
-    this.#input.value = text;
-    this.#grow();
-    this.#refresh();
+  /** Take back what could not be sent. @param {{content: string, files: object[]}} draft */
+  restore({ content, files }) {
+    this.#files = files.map((stored) => ({ name: stored.name, bytes: stored.bytes, stored }));
+    this.#setText(content);
   }
 
   /** Offer the agents. @param {{name: string, description?: string}[]} agents */
@@ -140,6 +135,12 @@ export class Composer {
     this.#actions.typing(false);
   }
 
+  #setText(text) {
+    this.#input.value = text;
+    this.#grow();
+    this.#refresh();
+  }
+
   #grow() {
     this.#input.style.height = "auto";
     this.#input.style.height = `${Math.min(this.#input.scrollHeight, 220)}px`;
@@ -197,7 +198,7 @@ export class Composer {
     }
     const files = this.#files.map((entry) => entry.stored).filter(Boolean);
     this.#files = [];
-    this.draft = "";
+    this.#setText("");
     this.#stopTyping();
     const chosen = policy.hidden ? null : policy.querySelector("input:checked")?.value;
     await this.#actions.send({

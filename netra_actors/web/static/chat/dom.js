@@ -99,6 +99,7 @@ const PATHS = {
   moon: "M20 14.5A8 8 0 0 1 9.5 4a8 8 0 1 0 10.5 10.5z",
   auto: "M12 3.5a8.5 8.5 0 1 0 0 17zM12 3.5a8.5 8.5 0 0 1 0 17",
   file: "M7 3.5h7l4 4v13H7zM14 3.5v4h4",
+  activity: "M3 12.5h4l2.5-7 5 13 2.5-6h4",
   branch: "M7 4v10a4 4 0 0 0 4 4h6M14 15l3 3-3 3",
   warning: "M12 4L2.8 20h18.4zM12 10v4.5M12 17.2h.01",
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",

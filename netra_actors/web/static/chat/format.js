@@ -66,7 +66,7 @@ const HINTS = [
   [/_usd$|^usd$|_dollars$/i, (value) => money(value, "USD")],
   [/_eur$/i, (value) => money(value, "EUR")],
   [/_(percentage|percent|pct)$|^(percentage|percent|pct)$/i, (value) => `${formatNumber(value)} %`],
-  [/confidence$|_(ratio|share)$|^(ratio|share)$/i, (value) => ratio(value)],
+  [/confidence$|(^|_)(ratio|share|rate)$/i, (value) => ratio(value)],
   [/(^|_)year$/i, (value) => String(value)],
 ];
 

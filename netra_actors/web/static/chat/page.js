@@ -10,7 +10,7 @@ export function findParts() {
   byId("close-side").append(icon("close"));
   byId("new-thread").prepend(icon("plus"));
   byId("stop-all").prepend(icon("stop"));
-  byId("observe").append(icon("branch"));
+  byId("observe").append(icon("activity"));
   return {
     title: byId("title"),
     welcome: byId("welcome"),

@@ -1,6 +1,6 @@
 /** A final report, drawn from whatever JSON an agent made: cards, tables, a chart, advice. */
 
-import { barChart, chartable, lineChart } from "./chart.js";
+import { barChart, chartable, fitted, lineChart } from "./chart.js";
 import { h, icon } from "./dom.js";
 import { formatNumber, formatValue, humanize, labelOf } from "./format.js";
 import { drawMarkdown } from "./markdown.js";
@@ -39,7 +39,7 @@ function table(name, rows) {
   const more = rows.length - MAX_ROWS;
   return h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": name },
     h("table", {},
-      h("thead", {}, h("tr", {}, keys.map((key) => cell("th", key, humanize(key))))),
+      h("thead", {}, h("tr", {}, keys.map((key) => cell("th", key, labelOf(key))))),
       h("tbody", {}, rows.slice(0, MAX_ROWS).map((row) => h("tr", {}, keys.map((key) => cell("td", key, cellOf(key, row[key]))))))),
     more > 0 && h("p", { class: "quiet" }, `and ${formatNumber(more)} more rows`));
 }
@@ -53,14 +53,14 @@ function chart(name, rows) {
     text: formatValue(found.key, row[found.key]),
   }));
   const title = `${name}: ${humanize(found.key)} by ${humanize(found.label).toLowerCase()}`;
-  const drawn = found.kind === "line" ? lineChart(points, title) : barChart(points, title);
-  return h("figure", { class: "figure" }, h("figcaption", {}, `${labelOf(found.key)} by ${humanize(found.label).toLowerCase()}`), drawn);
+  const draw = found.kind === "line" ? lineChart : barChart;
+  return h("figure", { class: "figure" }, h("figcaption", {}, `${labelOf(found.key)} by ${humanize(found.label).toLowerCase()}`), fitted(draw, points, title));
 }
 
 function numbersChart(name, record) {
   const entries = Object.entries(record);
   const points = entries.map(([key, value]) => ({ label: labelOf(key), value, text: formatValue(key, value) }));
-  return h("figure", { class: "figure" }, barChart(points, name));
+  return h("figure", { class: "figure" }, fitted(barChart, points, name));
 }
 
 function isSeries(record) {
@@ -92,7 +92,8 @@ function raw(content) {
 }
 
 function record(content, depth) {
-  const entries = Object.entries(content).filter(([, one]) => one !== null && one !== "");
+  // The question stands above the report already.
+  const entries = Object.entries(content).filter(([key, one]) => one !== null && one !== "" && !(depth === 0 && key === "question"));
   const short = entries.filter(([, one]) => isScalar(one) && !isLong(one));
   const rest = entries.filter(([, one]) => !isScalar(one) || isLong(one));
   return [

@@ -96,7 +96,9 @@ export class SessionModel {
     const shown = new Set();
     const items = [];
     const turn = (run_id) => {
-      if (shown.has(run_id)) return;
+      // While a run waits in the queue, its message and the queue say so.
+      const run = this.timelines.get(run_id);
+      if (shown.has(run_id) || (run?.status === "queued" && run.place !== null)) return;
       shown.add(run_id);
       items.push({ key: `run ${run_id}`, run_id, answer: answers.get(run_id) });
     };
