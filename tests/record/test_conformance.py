@@ -452,6 +452,24 @@ class TestThreads:
         assert row.title == "new"
 
     @staticmethod
+    async def test_are_not_moved_back_by_a_clock_that_goes_back(
+        record: Record, script: MakeScript
+    ) -> None:
+        log = script("u_1")
+        ids = {"thread_id": "thr_1", "run_id": "run_1", "message_id": "msg_1"}
+        events = []
+        for log.now, payload in (
+            (50, ThreadCreated(title="t")),
+            (40, said()),
+            (45, ThreadRenamed(title="later")),
+        ):
+            events.append(log.event(payload, **ids))
+        await commit_one(record, log.append(*events))
+        row = await record.thread(log.user_id, ThreadID("thr_1"))
+        assert row is not None
+        assert (row.title, row.created_at, row.updated_at) == ("later", 50, 50)
+
+    @staticmethod
     async def test_of_another_user_do_not_exist(record: Record, script: MakeScript) -> None:
         mine, other = script("u_1"), script("u_2")
         await record.commit([
@@ -610,6 +628,15 @@ class TestRuns:
         first, second = await record.open_runs(log.user_id)
         assert (first.run_id, first.parent_run_id, first.status) == ("run_1", None, "running")
         assert (second.run_id, second.parent_run_id, second.agent_name) == ("run_2", "run_1", "b")
+
+    @staticmethod
+    async def test_stopped_while_they_wait_stay_so(record: Record, script: MakeScript) -> None:
+        log = script("u_1")
+        ids = {"thread_id": "thr_1", "run_id": "run_1", "message_id": "msg_1"}
+        payloads = (said(), RunCancelling(by="phone"), AgentStarted(agent_name="a"))
+        await commit_one(record, log.append(*(log.event(each, **ids) for each in payloads)))
+        (row,) = await record.open_runs(log.user_id)
+        assert (row.status, row.agent_name) == ("cancelling", "a")
 
     @staticmethod
     async def test_without_a_terminal_are_found_after_a_crash(

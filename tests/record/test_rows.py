@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netra_actors.identity import UserID
+from netra_actors.log.port import Append, Outcome
 from netra_actors.protocol.events import (
     AgentCompleted,
     AgentStarted,
@@ -19,6 +22,8 @@ from netra_actors.protocol.events import (
     ThreadRenamed,
     UserMessage,
 )
+from netra_actors.protocol.state import State
+from netra_actors.record import MemoryRecord
 from netra_actors.record.rows import (
     _ROWS,
     WRITES,
@@ -146,3 +151,61 @@ def test_grouping_keeps_the_order_within_each_session(
 def test_equal_sessions_share_their_statements() -> None:
     one = [event(SAID), event(AgentStarted(agent_name="a"))]
     assert len(stages([(f"u_{n}", one) for n in range(50)])) == len(stages([("u", one)])) == 4
+
+
+_TURNS = st.lists(
+    st.tuples(
+        st.sampled_from(["t1", "t2"]),
+        st.sampled_from(["waits", "runs", "stops", "ends", "ends without text"]),
+    ),
+    max_size=12,
+)
+
+
+@given(_TURNS)
+async def test_what_is_stored_says_what_the_fold_says(turns: list[tuple[str, str]]) -> None:
+    """Clients see threads, messages and runs from both; they may not contradict each other."""
+    happened: list[tuple[Payload, dict[str, str]]] = [
+        (ThreadCreated(title=name), {"thread_id": name}) for name in ("t1", "t2")
+    ]
+    for place, (thread, how) in enumerate(turns):
+        ids = {"thread_id": thread, "run_id": f"r{place}", "message_id": f"m{place}"}
+        steps: list[Payload] = [SAID]
+        if how == "stops":
+            steps.append(RunCancelling(by="phone"))
+        if how != "waits":
+            steps.append(AgentStarted(agent_name="a"))
+        if how.startswith("ends"):
+            text = "" if "without" in how else "done"
+            steps.append(
+                AgentCompleted(status="failed", final_response=text, duration_ms=1, metrics={})
+            )
+        happened += [(step, ids) for step in steps]
+        happened.append((ThreadRenamed(title=how), {"thread_id": thread}))
+    events = tuple(
+        Event(type=payload.type, seq=seq, timestamp=1000 + seq, payload=payload, **ids)
+        for seq, (payload, ids) in enumerate(happened, 1)
+    )
+    user, record, state = UserID("u_1"), MemoryRecord(), State()
+    append = Append(
+        user_id=user, epoch="e_1_a", term=1, takes_term=True, seq_from=1, seq_to=len(events),
+        body=b"", events=events,
+    )  # fmt: skip
+    assert record.commit_nowait([append]) == [Outcome.COMMITTED]
+    for each in events:
+        state.apply(each)
+    view = state.view()
+    threads = await record.threads(user, limit=99)
+    assert [attrs.astuple(row) for row in threads] == [
+        (row.thread_id, row.title, row.created_at, row.updated_at) for row in view.threads
+    ]
+    for row in threads:
+        stored = await record.messages(user, row.thread_id, limit=99)
+        assert [(each.message_id, each.role, each.content, each.status) for each in stored] == [
+            (each.message_id, each.role, each.content, each.status)
+            for each in view.messages
+            if each.thread_id == row.thread_id
+        ]
+    assert [(run.run_id, run.status) for run in await record.open_runs(user)] == [
+        (run.run_id, run.state) for run in view.runs
+    ]
