@@ -61,10 +61,13 @@ def _drivers(findings: Findings, change: CostChange) -> list[str]:
         for driver in change.drivers[:4]
         if abs(driver.delta_usd) >= _SMALL * max(abs(change.delta_usd), 0.02 * change.before_usd)
     ]
+    focus = findings.question.focus
     storms = [
         storm
         for storm in findings.costs.anomalies.storms
         if change.after_first <= storm.day <= change.after_last
+        and (not focus.users or set(focus.users).intersection(storm.users))
+        and (not focus.models or set(focus.models).intersection(storm.models))
     ]
     lines = [
         "- "
@@ -72,6 +75,7 @@ def _drivers(findings: Findings, change: CostChange) -> list[str]:
             driver,
             change.delta_usd,
             [storm for storm in storms if storm.feature == driver.feature],
+            partly=bool(focus.users or focus.models),
         )
         for driver in told
     ]

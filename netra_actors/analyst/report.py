@@ -87,7 +87,9 @@ def _round(value: Any) -> Any:
 def executive_summary(sentences: list[str]) -> str:
     """Return as many whole *sentences* as fit, the first one in any case."""
     text = sentences[0][:MAX_SUMMARY]
-    for sentence in sentences[1:]:
+    for sentence in dict.fromkeys(sentences[1:]):
+        if sentence == sentences[0]:
+            continue
         if len(text) + 1 + len(sentence) > MAX_SUMMARY:
             break
         text += f" {sentence}"

@@ -62,8 +62,13 @@ def spike(found: Spike) -> str:
     )
 
 
-def driver(found: Driver, whole_usd: float, in_storm: Sequence[Storm] = ()) -> str:
-    """Return a feature's part in a change of *whole_usd*, with its reason."""
+def driver(
+    found: Driver, whole_usd: float, in_storm: Sequence[Storm] = (), *, partly: bool = False
+) -> str:
+    """Return a feature's part in a change of *whole_usd*, with its reason.
+
+    *partly*: the change is of some users or models, and the storms are of more than those.
+    """
     if not found.calls_before:
         return f"{found.feature} is new: {money(found.after_usd)}."
     if not found.calls_after:
@@ -74,10 +79,8 @@ def driver(found: Driver, whole_usd: float, in_storm: Sequence[Storm] = ()) -> s
         text += f" ({percent(found.delta_usd / whole_usd)} of the whole change)"
     text += f", from {money(found.before_usd)} to {money(found.after_usd)}: {_reason(found)}."
     for one in in_storm:
-        text += (
-            f" {one.calls:,} of them, for {money(one.cost_usd)}, "
-            f"are the retry storm of {day_text(one.day)}."
-        )
+        part = "A part of them" if partly else f"{one.calls:,} of them, for {money(one.cost_usd)},"
+        text += f" {part} {'is' if partly else 'are'} the retry storm of {day_text(one.day)}."
     return text
 
 

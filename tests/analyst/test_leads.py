@@ -43,6 +43,11 @@ def test_a_storm_is_no_reason_in_another_week(investigate: Investigate) -> None:
     assert "retry storm" not in told(investigate("why did cost rise on 2025-06-11?"))
 
 
+def test_the_storm_of_many_is_not_told_as_one_users(investigate: Investigate) -> None:
+    assert "A part of them is the retry storm" in told(investigate("cost rise of u_031?"))
+    assert "retry storm" not in told(investigate("cost rise of u_001?"))
+
+
 def test_an_unknown_feature_is_told_with_what_there_is(investigate: Investigate) -> None:
     text = told(investigate("why is `voice_bot` so expensive?"))
     assert "There is no voice_bot in this data" in text

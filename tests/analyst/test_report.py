@@ -39,7 +39,8 @@ def test_without_an_analysis_there_is_still_a_report() -> None:
     assert empty_report(None, problem="x") == {"data": None, "numbers": {}, "problem": "x"}
 
 
-def test_a_summary_keeps_whole_sentences() -> None:
-    sentence = "x" * 199 + "."
-    assert executive_summary([sentence] * 5) == f"{sentence} {sentence}"
+def test_a_summary_keeps_whole_sentences_and_says_each_once() -> None:
+    sentences = [letter * 199 + "." for letter in "abc"]
+    assert executive_summary([*sentences, *sentences]) == " ".join(sentences[:2])
+    assert executive_summary(["Yes.", "Yes."]) == "Yes."
     assert len(executive_summary(["y" * 999])) == MAX_SUMMARY
