@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import attrs
+import msgspec
 
 from netra_actors.client.errors import Unreachable, error_from_wire
 from netra_actors.client.tokens import TokenSource
 from netra_actors.errors import ClientError, ConfigurationError
+from netra_actors.protocol.events import Event, decode_event
 
 if TYPE_CHECKING:
     import httpx
@@ -74,12 +76,22 @@ class HttpApi:
         answer = await self._call("POST", "/api/tickets")
         return str(answer["ticket"])
 
-    async def run_events(self, run_id: str, *, after: int, limit: int = 500) -> list[Any]:
-        """Return a run's events after seq *after* as JSON objects, sub-runs included."""
-        answer = await self._call(
-            "GET", f"/api/runs/{run_id}/events", params={"after": after, "limit": limit}
-        )
-        return list(answer["events"])
+    async def run_events(self, run_id: str, *, after: int) -> list[Event]:
+        """Return all of a run's events after seq *after*, sub-runs included."""
+        events: list[Event] = []
+        since: int | None = after
+        while since is not None:
+            page = await self._call("GET", f"/api/runs/{run_id}/events", params={"after": since})
+            events += [decode_event(msgspec.json.encode(event)) for event in page["events"]]
+            since = page.get("next_after")
+        return events
+
+    async def download(self, file_id: str) -> bytes:
+        """Return the content of one of the user's files."""
+        response = await self._fetch("GET", f"/api/files/{file_id}")
+        if not response.is_success:
+            _answer(response)
+        return response.content
 
     async def dev_token(self, user_id: str, **claims: Any) -> str:
         """Ask a service in development mode for a token (`plan` and `permissions` optional)."""
@@ -87,15 +99,17 @@ class HttpApi:
         answer = await self._call("POST", "/api/dev/token", json=body, anonymous=True)
         return str(answer["token"])
 
-    async def _call(
+    async def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        return _answer(await self._fetch(method, path, **arguments))
+
+    async def _fetch(
         self, method: str, path: str, *, anonymous: bool = False, **arguments: Any
-    ) -> dict[str, Any]:
+    ) -> "httpx.Response":
         headers = {}
         if not anonymous and (token := await self.tokens.current()):
             headers["Authorization"] = f"Bearer {token}"
         async with _client() as client:
-            response = await _request(client, method, self.address.http + path, headers, arguments)
-        return _answer(response)
+            return await _request(client, method, self.address.http + path, headers, arguments)
 
 
 @asynccontextmanager

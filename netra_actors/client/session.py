@@ -29,14 +29,13 @@ from netra_actors.protocol.commands import (
     SwitchThread,
     Typing,
 )
-from netra_actors.protocol.events import Event, Policy, Priority, decode_event
+from netra_actors.protocol.events import Event, Policy, Priority
 from netra_actors.protocol.state import State
 from netra_actors.protocol.text import check_text
 
 MAX_MESSAGE_BYTES: Final = 8_192
 """Of a whole frame, as long as no welcome has said otherwise."""
 _PASTE_BEGINS: Final = 500
-_PAGE: Final = 500
 _KEYED: Final = (SendMessage, CreateThread, RenameThread, DeleteThread)
 """The commands whose repetition must start nothing: they carry a `message_id`."""
 
@@ -237,13 +236,7 @@ class Session:
         )
 
     async def _replay(self, run_id: str, after: int) -> list[Event]:
-        events: list[Event] = []
-        while True:
-            page = await self.http.run_events(run_id, after=after, limit=_PAGE)
-            events += [decode_event(msgspec.json.encode(event)) for event in page]
-            if len(page) < _PAGE:
-                return events
-            after = events[-1].seq
+        return await self.http.run_events(run_id, after=after)
 
     def _is_open(self, run_id: str) -> bool:
         return any(run["run_id"] == run_id for run in self.state.snapshot()["runs"])

@@ -77,6 +77,30 @@ async def test_an_error_body_becomes_its_exception(
         await api.run_events("run_1", after=0)
 
 
+async def test_a_runs_events_are_read_page_by_page(
+    served: Callable[[Handler], HttpApi],
+) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        after = int(request.url.params["after"])
+        event = {"type": "custom", "seq": after + 1, "timestamp": 0, "payload": {"name": "n"}}
+        following = after + 1 if after < 3 else None
+        return httpx.Response(200, json={"events": [event], "next_after": following})
+
+    events = await served(handler).run_events("run_1", after=1)
+    assert [event.seq for event in events] == [2, 3, 4]
+
+
+async def test_a_file_is_downloaded_as_it_is(served: Callable[[Handler], HttpApi]) -> None:
+    api = served(lambda _: httpx.Response(200, content=b"all of it"))
+    assert await api.download("file_1") == b"all of it"
+
+
+async def test_a_file_of_another_user_is_not_there(served: Callable[[Handler], HttpApi]) -> None:
+    api = served(lambda _: httpx.Response(404, json={"error": "not_found", "message": "none"}))
+    with pytest.raises(NotFound):
+        await api.download("file_1")
+
+
 async def test_an_answer_of_something_else_says_so(
     served: Callable[[Handler], HttpApi],
 ) -> None:

@@ -14,7 +14,7 @@ from netra_actors.client.http import HttpApi
 from netra_actors.client.subscription import BOUND
 from netra_actors.errors import Conflict, InvalidField, MessageTooLarge, NotFound
 from netra_actors.protocol.commands import RenameThread, SendMessage
-from netra_actors.protocol.events import PartialResult
+from netra_actors.protocol.events import Event, PartialResult
 from netra_actors.protocol.state import State
 
 
@@ -179,15 +179,14 @@ async def test_what_a_snapshot_stands_for_is_fetched_so_that_an_answer_has_no_ho
     asked_for: list[tuple[str, int]] = []
     mine: dict[str, Any] = {}
 
-    async def run_events(_: HttpApi, run_id: str, *, after: int, limit: int) -> list[Any]:
+    async def run_events(_: HttpApi, run_id: str, *, after: int) -> list[Event]:
         await trio.lowlevel.checkpoint()
         asked_for.append((run_id, after))
-        assert limit
+        part = PartialResult(content="x", is_complete=False)
         return [
-            {"type": "partial_result", "seq": seq, "timestamp": seq, "run_id": "run_1", **mine,
-             "payload": {"content": str(seq), "is_complete": False}}
+            Event(type="partial_result", seq=seq, timestamp=seq, run_id="run_1", payload=part)
             for seq in (2, 3)
-        ]  # fmt: skip
+        ]
 
     monkeypatch.setattr(HttpApi, "run_events", run_events)
     async with session_on(service) as (session, wire):
