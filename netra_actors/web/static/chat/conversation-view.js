@@ -8,18 +8,24 @@ import { tick } from "./step-view.js";
 
 const NEAR = 90;
 
+function problemOf({ message, recovery }) {
+  const button = (action, text) => h("button", { class: "ghost small", type: "button", data: { action } }, text);
+  return h("div", { class: "message-problem", role: "alert", testid: "message-problem" },
+    h("p", {}, message), recovery && h("p", { class: "quiet" }, recovery), h("p", {}, button("resend", "Send again"), button("discard", "Discard")));
+}
+
 /** A user's message. */
 class MessageView {
   #actions;
   #text = h("div", { class: "message-text" });
   #meta = h("p", { class: "message-meta" });
-  #problem = h("div", { class: "message-problem", role: "alert", hidden: true });
+  #problem = null;
   #drawn = null;
 
   constructor(message, actions) {
     this.#actions = actions;
     this.element = h("article", { class: "message-user", testid: "message-user", "aria-label": "You", data: { messageId: message.message_id } },
-      h("div", { class: "bubble" }, this.#text), this.#meta, this.#problem);
+      h("div", { class: "bubble" }, this.#text), this.#meta);
     this.element.addEventListener("click", ({ target }) => {
       const action = target.closest("[data-action]")?.dataset.action;
       if (action !== undefined) actions[action](this.#drawn);
@@ -27,19 +33,17 @@ class MessageView {
   }
 
   update(message, run) {
-    if (this.#drawn?.content !== message.content) setText(this.#text, message.content);
+    setText(this.#text, run?.question ?? message.content);
     this.#drawn = message;
     this.element.classList.toggle("sending", message.sending === true);
-    const files = (message.attachments ?? []).map((file) => `${file.name} (${formatBytes(file.bytes)})`);
+    const files = (run?.attachments ?? message.attachments ?? []).map((file) => `${file.name} (${formatBytes(file.bytes)})`);
     const waits = run?.status === "queued" && run.place ? `waiting, place ${run.place}` : null;
     const when = message.sending ? "Sending…" : message.error ? "Not sent" : formatInstant(message.created_at, this.#actions.now());
     setText(this.#meta, [...files, waits, when].filter(Boolean).join(" · "));
-    if (this.#problem.hidden === !message.error) return;
-    this.#problem.hidden = !message.error;
-    if (!message.error) return;
-    this.#problem.replaceChildren(h("p", {}, message.error.message), message.error.recovery && h("p", { class: "quiet" }, message.error.recovery),
-      h("p", {}, h("button", { class: "ghost small", type: "button", data: { action: "resend" } }, "Send again"),
-        h("button", { class: "ghost small", type: "button", data: { action: "discard" } }, "Discard")));
+    if ((this.#problem !== null) === Boolean(message.error)) return;
+    this.#problem?.remove();
+    this.#problem = message.error ? problemOf(message.error) : null;
+    if (this.#problem !== null) this.element.append(this.#problem);
   }
 }
 
@@ -63,13 +67,13 @@ export class ConversationView {
   #views = new Map();
   #thread = null;
   #stick = true;
+  #top = 0;
 
   /**
    * @param {{scroller: Element, list: Element, jump: Element, earlier: Element}} parts
    * @param {object} actions those of the turns, and resend, discard, loadEarlier
    */
   constructor({ scroller, list, jump, earlier }, actions) {
-    Object.assign(this, {});
     this.#scroller = scroller;
     this.#list = list;
     this.#jump = jump;
@@ -136,7 +140,10 @@ export class ConversationView {
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#stick = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Only going up lets go: when much is added at once, the end is far away for a moment.
+    if (scrollHeight - scrollTop - clientHeight < NEAR) this.#stick = true;
+    else if (scrollTop < this.#top) this.#stick = false;
+    this.#top = scrollTop;
     this.#jump.hidden = this.#stick;
   }
 

@@ -30,6 +30,9 @@ export class RunView {
   cancelling = null;
   attempt = null;
   continues = null;
+  /** What was asked, in full, with its files; the folded state cuts it and has no files. */
+  question = null;
+  attachments = null;
   /** True when it was taken from a snapshot, which has no details. */
   partial = false;
 
@@ -72,7 +75,10 @@ function tool(run, call_id) {
 }
 
 const APPLY = {
-  user_message: () => {},
+  user_message: (run, payload) => {
+    run.question = payload.content;
+    run.attachments = payload.attachments ?? [];
+  },
   run_queued: (run, payload) => {
     run.place = payload.place;
   },

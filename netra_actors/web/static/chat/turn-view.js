@@ -1,6 +1,6 @@
 /** One turn of the conversation: a run's header, its timeline, its answer and its report. */
 
-import { h, icon, setAttribute, setText } from "./dom.js";
+import { arrange, h, icon, setAttribute, setText } from "./dom.js";
 import { formatDuration, plural } from "./format.js";
 import { drawMarkdown } from "./markdown.js";
 import { drawReport } from "./report-view.js";
@@ -33,7 +33,7 @@ export class TurnView {
   #toggle;
   #progress = h("progress", { class: "progress", max: 100, hidden: true, "aria-label": "Progress of the run" });
   #notice = h("div", { class: "turn-notice", hidden: true });
-  #text = h("div", { class: "prose answer", testid: "message-agent", hidden: true });
+  #text = h("div", { class: "prose answer", testid: "message-agent" });
   #more = h("p", { class: "more", hidden: true });
   #reports = h("div");
 
@@ -52,7 +52,7 @@ export class TurnView {
     this.run = h("div", { class: "run", testid: "run", data: { runId: run_id } },
       h("header", { class: "run-head" }, this.#status, this.#name, this.#clock, this.#toggle, h("span", { class: "spacer" }), this.#stop),
       this.#progress, this.panel, this.#notice);
-    this.element = h("article", { class: "turn", "aria-label": "Agent" }, this.run, this.#text, this.#more, this.#reports);
+    this.element = h("article", { class: "turn", "aria-label": "Agent" }, this.run);
   }
 
   async #flip() {
@@ -95,11 +95,12 @@ export class TurnView {
     setAttribute(this.#toggle, "aria-expanded", String(!this.panel.hidden));
     if (run !== null) this.steps.update(run);
     this.#drawNotice(run, status);
-    this.#drawAnswer(run);
+    const said = this.#drawAnswer(run);
     if (run?.report && this.#report !== run.report) {
       this.#report = run.report;
       this.#reports.replaceChildren(drawReport(run.report, this.#actions.fileLink));
     }
+    arrange(this.element, [this.run, said && this.#text, !this.#more.hidden && this.#more, this.#report && this.#reports].filter(Boolean));
   }
 
   #drawHead(run, status) {
@@ -140,20 +141,22 @@ export class TurnView {
     }
   }
 
+  /** @returns {boolean} whether there is text */
   #drawAnswer(run) {
     const answer = this.#answer;
     const final = run?.terminal?.final_response ?? "";
     const streamed = run?.text ?? "";
     const told = answer !== null && !answer.cut ? answer.content : "";
     const text = told || (final.length >= streamed.length ? final : streamed) || (answer?.content ?? "");
-    this.#text.hidden = text.trim() === "";
+    const said = text.trim() !== "";
     this.#text.classList.toggle("streaming", (run?.open ?? false) && text !== "");
-    if (!this.#text.hidden) drawMarkdown(this.#text, text);
+    if (said) drawMarkdown(this.#text, text);
     const ref = run?.terminal?.final_response_ref ?? answer?.content_ref;
     const cut = answer?.cut && text === answer.content;
     this.#more.hidden = !ref && !cut;
-    if (this.#more.hidden || this.#more.firstChild !== null) return;
+    if (this.#more.hidden || this.#more.firstChild !== null) return said;
     const whole = () => this.#actions.showWhole(answer);
     this.#more.append(ref ? this.#actions.fileLink(ref) : h("button", { class: "ghost small", type: "button", on: { click: whole } }, "Show the whole answer"));
+    return said;
   }
 }
