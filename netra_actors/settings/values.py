@@ -39,7 +39,7 @@ class Address(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return repr(mask_password(self))
+        return repr(mask_password(str(self)))
 
 
 def mask_password(url: str) -> str:

@@ -111,7 +111,7 @@ async def test_an_issuers_clock_may_be_a_minute_ahead() -> None:
 
 async def test_audience_and_issuer_must_be_ours_where_we_have_them() -> None:
     environ = {"NETRA_JWT_AUDIENCE": "netra", "NETRA_JWT_ISSUER": "https://id.example.org"}
-    good = {"aud": ["other", "netra"], "iss": "https://id.example.org"}
+    good: dict[str, Any] = {"aud": ["other", "netra"], "iss": "https://id.example.org"}
     await authenticator(**environ).authenticate(token(**good))
     assert await refused(token(**{**good, "aud": "other"}), **environ) == "bad_aud"
     assert await refused(token(iss="https://id.example.org"), **environ) == "no_aud"
@@ -209,6 +209,6 @@ async def test_secret_and_key_set_can_stand_side_by_side_without_mixing() -> Non
 
 
 def test_without_keys_only_this_machine_is_served() -> None:
-    settings = load_settings({"NETRA_HOST": "0.0.0.0", "NETRA_DATABASE_URL": "memory:"})
-    with pytest.raises(ConfigurationError, match="NETRA_JWT_SECRET.*NETRA_JWKS_URL"):
+    settings = load_settings({"NETRA_HOST": "192.168.1.4", "NETRA_DATABASE_URL": "memory:"})
+    with pytest.raises(ConfigurationError, match=r"NETRA_JWT_SECRET.*NETRA_JWKS_URL"):
         open_authenticator(settings)

@@ -134,7 +134,7 @@ def test_loopback_is_recognised(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["0.0.0.0", "", "localhost.evil.com", "128.0.0.1", "evil.com", "::", "192.168.0.1"]
+    "host", ["10.0.0.1", "", "localhost.evil.com", "128.0.0.1", "evil.com", "::", "192.168.0.1"]
 )
 def test_other_hosts_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)

@@ -21,7 +21,7 @@ async def make_dev_token(call: Call) -> dict[str, Any]:
     if not is_loopback(call.endpoint.host) or not check_origin(origin, call.endpoint, allowed):
         raise Forbidden("development tokens are given to this machine alone")
     body = await call.body(shapes.DevTokenBody)
-    user_id = body.user_id or call.worker.ids.generate_user_id()
+    user_id = call.worker.ids.generate_user_id() if body.user_id is None else body.user_id
     try:
         check_id("user_id", user_id)
     except InvalidContextError as error:
