@@ -30,6 +30,7 @@ from netra_actors.client.errors import (
 )
 from netra_actors.client.http import Address, HttpApi
 from netra_actors.client.session import Events, Session
+from netra_actors.client.subscription import Subscription
 from netra_actors.client.tokens import TokenProvider, TokenSource
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Session",
     "SessionEnded",
     "SnapshotTaken",
+    "Subscription",
     "TokenProvider",
     "TokenSource",
     "Typing",

@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from netra_actors.client.actions import Update
 from netra_actors.client.core import Core
 from netra_actors.client.http import Address, HttpApi
 from netra_actors.client.hub import Hub
 from netra_actors.client.link import Opener, open_link
 from netra_actors.client.reconnect import Reconnector
 from netra_actors.client.session import Session
+from netra_actors.client.subscription import Subscription
 from netra_actors.client.tokens import TokenProvider, TokenSource
 from netra_actors.protocol.commands import Cursor
 from netra_actors.protocol.state import State
@@ -28,6 +30,7 @@ async def connect(  # noqa: PLR0913 - keyword-only options, each with a default
     state: State | None = None,
     wait_for_service: bool = False,
     give_up_after_s: float = math.inf,
+    updates: Subscription[Update] | None = None,
     opener: Opener = open_link,
 ) -> AsyncIterator[Session]:
     """Connect to the service at *url* for the length of the block, again and again if need be.
@@ -36,7 +39,8 @@ async def connect(  # noqa: PLR0913 - keyword-only options, each with a default
     expires. *cursor* and *state* resume where an earlier session was (a cursor belongs to its
     state; without a state, `Session.state` holds only what comes after). A first connection
     that fails raises, unless *wait_for_service*; later ones are tried again, for ever or until
-    the session has been without a connection for *give_up_after_s*.
+    the session has been without a connection for *give_up_after_s*. *updates*, made by the caller,
+    misses nothing of the first replay, which `Session.updates`, asked for in the block, may.
 
     The block is not cancelled when the session ends by itself: every call and iterator in it
     raises `SessionEnded` (or `Unauthorized`) from then on.
@@ -49,6 +53,8 @@ async def connect(  # noqa: PLR0913 - keyword-only options, each with a default
     """
     address, tokens = Address.parse(url), TokenSource(token)
     hub = Hub(Core(state=state or State(), cursor=cursor))
+    if updates is not None:
+        hub.subscribe(updates)
     loop = Reconnector(
         hub=hub,
         open=opener,

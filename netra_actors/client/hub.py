@@ -24,6 +24,7 @@ from netra_actors.client.core import Core
 from netra_actors.client.errors import SessionEnded
 from netra_actors.client.pending import PendingCommand, PendingCommands
 from netra_actors.client.subscription import Subscription
+from netra_actors.protocol.controls import Welcome
 
 MAX_UNTRACKED: Final = 64
 """Frames without an answer (typing, auth) that wait for the writer; older ones are dropped."""
@@ -37,6 +38,8 @@ class Hub:
     core: Core
     pending: PendingCommands = attrs.field(factory=PendingCommands, init=False)
     connected: bool = attrs.field(default=False, init=False)
+    welcome: Welcome | None = attrs.field(default=None, init=False)
+    """The last one, kept while there is no connection."""
     connected_at: float = attrs.field(default=0.0, init=False)
     """When the connection under way, or the last one, was welcomed."""
     ended: SessionEnded | Exception | None = attrs.field(default=None, init=False)
@@ -52,9 +55,9 @@ class Hub:
 
     # --- for readers
 
-    def subscribe(self) -> Subscription[Update]:
-        """Return an iterator over what happens from now on."""
-        subscription: Subscription[Update] = Subscription()
+    def subscribe(self, made: Subscription[Update] | None = None) -> Subscription[Update]:
+        """Return an iterator over what happens from now on: *made*, or a new one."""
+        subscription: Subscription[Update] = Subscription() if made is None else made
         if self.ended is not None:
             subscription.end(self.ended)
         self._subscriptions.add(subscription)
@@ -129,8 +132,8 @@ class Hub:
                     self.publish(Complaint(answer))
             case RenewToken() | Drop() | Failed():
                 return action
-            case Connected():
-                self.connected = True
+            case Connected(welcome):
+                self.connected, self.welcome = True, welcome
                 self.changed.unpark_all()
                 self._to_send.set()
                 self.publish(action)

@@ -29,12 +29,11 @@ from netra_actors.protocol.commands import (
     SwitchThread,
     Typing,
 )
+from netra_actors.protocol.controls import Welcome
 from netra_actors.protocol.events import Event, Policy, Priority
 from netra_actors.protocol.state import State
 from netra_actors.protocol.text import check_text
 
-MAX_MESSAGE_BYTES: Final = 8_192
-"""Of a whole frame, as long as no welcome has said otherwise."""
 _PASTE_BEGINS: Final = 500
 _KEYED: Final = (SendMessage, CreateThread, RenameThread, DeleteThread)
 """The commands whose repetition must start nothing: they carry a `message_id`."""
@@ -81,10 +80,15 @@ class Session:
         return self._hub.core.cursor
 
     @property
-    def user_id(self) -> str | None:
+    def welcome(self) -> Welcome:
+        """The service's last greeting: user, plan, limits, and the log's head at that time."""
+        assert self._hub.welcome is not None  # noqa: S101 - `connect` waits for the first one
+        return self._hub.welcome
+
+    @property
+    def user_id(self) -> str:
         """Who the service says this is."""
-        welcome = self._hub.core.welcome
-        return None if welcome is None else welcome.user_id
+        return self.welcome.user_id
 
     @property
     def connected(self) -> bool:
@@ -215,8 +219,7 @@ class Session:
 
     @property
     def _max_message_bytes(self) -> int:
-        welcome = self._hub.core.welcome
-        return MAX_MESSAGE_BYTES if welcome is None else welcome.limits.max_message_bytes
+        return self.welcome.limits.max_message_bytes
 
     async def _deliver(self, command: SendMessage) -> dict[str, Any]:
         if len(encode_command(command).encode()) > self._max_message_bytes:
