@@ -243,7 +243,6 @@ class State:
     def _agent_completed(self, event: e.Event, payload: e.AgentCompleted) -> None:
         run = self._run(event)
         if run is not None:
-            self._leave_queue(run)
             del self._runs[run.run_id]
             self._share_out()
         if event.parent_run_id is None:

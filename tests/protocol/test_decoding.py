@@ -174,3 +174,9 @@ def test_every_frame_is_a_command_or_an_error_that_can_be_sent(frame: str | byte
         decode_command(frame, user_id="u_1")
     except ClientError as error:
         _check_answer(error)
+
+
+def test_a_payload_is_an_object() -> None:
+    for frame in ('{"type":"ping","payload":[]}', '{"type":"ping","payload":"a"}'):
+        assert _refuse(frame).field == "payload"
+    assert _decode({"type": "ping", "payload": None}).command == Ping()

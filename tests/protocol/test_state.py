@@ -180,3 +180,26 @@ def test_a_snapshot_shares_nothing_with_the_state() -> None:
 def test_what_is_no_snapshot_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
         State.from_snapshot({"threads": 5})
+
+
+def test_the_oldest_thread_is_forgotten_and_comes_back_without_its_title() -> None:
+    script = Script()
+    for number in range(101):
+        script._clock += 1_000
+        script.emit(e.ThreadCreated(title="t"), thread_id=f"thr_{number}")
+    threads = _fold(script.events).snapshot()["threads"]
+    assert [thread["thread_id"] for thread in threads] == [f"thr_{n}" for n in range(100, 0, -1)]
+    script._clock += 1_000
+    script.ask("run_1", "thr_0")
+    threads = _fold(script.events).snapshot()["threads"]
+    assert (len(threads), threads[0]["thread_id"], threads[0]["title"]) == (100, "thr_0", "")
+
+
+def test_who_waits_behind_moves_up() -> None:
+    script = Script()
+    for number in range(1, 4):
+        script.ask(f"run_{number}")
+        script.act(f"run_{number}", e.RunQueued(place=number))
+    script.act("run_2", e.AgentStarted(agent_name="a"))
+    places = {run_id: run["place"] for run_id, run in _runs(script).items()}
+    assert places == {"run_1": 1, "run_2": None, "run_3": 2}
