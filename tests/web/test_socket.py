@@ -32,7 +32,9 @@ class Frames:
 
     async def drain(self) -> None:
         self.log.append("drained")
-        await (trio.sleep_forever() if self.is_stuck else trio.lowlevel.checkpoint())
+        await trio.lowlevel.checkpoint()
+        if self.is_stuck:
+            await trio.sleep_forever()
 
     def ping(self, data: bytes = b"") -> bool:
         self.log.append(("ping", data))
