@@ -115,6 +115,7 @@ export class ConversationView {
     }
     this.#views = views;
     arrange(this.#list, [...views.values()].map((view) => view.element));
+    this.tick();
     this.#earlier.hidden = thread_id === null || items.length === 0 || model.isComplete(thread_id);
     this.#follow();
   }

@@ -110,7 +110,7 @@ export class SessionModel {
       }
       items.push({ key: `message ${message.message_id}`, message });
       for (const run of runs) if (run.message_id === message.message_id) turn(run.run_id);
-      if (message.run_id && answers.has(message.run_id)) turn(message.run_id);
+      if (message.run_id) turn(message.run_id);
     }
     for (const run of runs) if (run.open) turn(run.run_id);
     return items;

@@ -4,8 +4,8 @@ import { arrange, h, icon, setText } from "./dom.js";
 import { formatBytes, formatDuration, humanize } from "./format.js";
 
 const MAX_DETAIL = 4_000;
-const GLYPH = { success: "check", completed: "check", error: "cross", failed: "cross", cancelled: "dash", interrupted: "dash", unknown: "question" };
-const SAID = { success: "done", completed: "done", error: "failed", failed: "failed", cancelled: "cancelled", interrupted: "interrupted", unknown: "outcome unknown", running: "running", queued: "waiting", cancelling: "stopping" };
+const GLYPH = { success: "check", completed: "check", error: "cross", failed: "cross", cancelled: "dash", interrupted: "dash", unknown: "question", ended: "dash" };
+const SAID = { success: "done", completed: "done", error: "failed", failed: "failed", cancelled: "cancelled", interrupted: "interrupted", ended: "ended", unknown: "outcome unknown", running: "running", queued: "waiting", cancelling: "stopping" };
 
 /** A status as a mark with words for screen readers. @param {string} status */
 export function statusMark(status) {

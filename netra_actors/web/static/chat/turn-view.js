@@ -6,7 +6,7 @@ import { drawMarkdown } from "./markdown.js";
 import { drawReport } from "./report-view.js";
 import { StepList, statusMark } from "./step-view.js";
 
-const WORDS = { queued: "Waiting", running: "Working", cancelling: "Stopping", completed: "Completed", failed: "Failed", cancelled: "Stopped", interrupted: "Interrupted" };
+const WORDS = { queued: "Waiting", running: "Working", cancelling: "Stopping", completed: "Completed", failed: "Failed", cancelled: "Stopped", interrupted: "Interrupted", ended: "Ended" };
 const BY = { deadline: "it took longer than its time limit", superseded: "a newer message took its place", revoked: "access was withdrawn", drain: "the service was restarting" };
 
 function stopReason(run) {
@@ -86,7 +86,7 @@ export class TurnView {
 
   #draw() {
     const run = this.#run;
-    const status = run?.status ?? this.#answer?.status ?? "completed";
+    const status = run?.status ?? this.#answer?.status ?? "ended";
     this.run.dataset.status = status;
     this.element.classList.toggle("open", run?.open ?? false);
     this.#drawHead(run, status);
