@@ -25,9 +25,18 @@ def masked(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
     head = bytes([(0x80 if fin else 0) | opcode])
     if len(payload) < 126:
         head += bytes([0x80 | len(payload)])
+    elif len(payload) < 1 << 16:
+        head += bytes([0x80 | 126]) + len(payload).to_bytes(2, "big")
     else:
         head += bytes([0x80 | 127]) + len(payload).to_bytes(8, "big")
     return head + bytes(4) + payload
+
+
+async def until(check: Callable[[], bool]) -> None:
+    """Wait for what another task does with a real socket, at most a second."""
+    with trio.fail_after(1):
+        while not check():  # noqa: ASYNC110 - it has no event of its own
+            await trio.sleep(0.001)
 
 
 @attrs.define
