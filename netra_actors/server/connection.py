@@ -192,10 +192,15 @@ class Connection:
             self._turn(is_idle=event.idle)
 
     def _turn(self, *, is_idle: bool) -> None:
-        self._phase = _Phase.IDLE if is_idle else _Phase.BUSY
-        keep_alive_s = self._host.config.keep_alive_timeout if is_idle else math.inf
-        self._reading.deadline = trio.current_time() + keep_alive_s
-        if is_idle and self._host.context.terminated.is_set():
+        host = self._host
+        if not is_idle:
+            self._phase, seconds = _Phase.BUSY, math.inf
+        elif self._protocol.has_begun_head:  # The next request did not wait for the answer.
+            self._phase, seconds = _Phase.HEAD, host.limits.head_s
+        else:
+            self._phase, seconds = _Phase.IDLE, host.config.keep_alive_timeout
+        self._reading.deadline = trio.current_time() + seconds
+        if is_idle and host.context.terminated.is_set():
             self._finish()
 
     def _finish(self) -> None:

@@ -34,6 +34,11 @@ class Http1Protocol(H11Protocol):
         self._frames = frames
         self._throttled = throttled
 
+    @property
+    def has_begun_head(self) -> bool:
+        """Whether bytes of the next request have come already."""
+        return bool(self.connection.trailing_data[0])
+
     async def _check_protocol(self, event: h11.Request) -> None:
         """Neither answer an upgrade to HTTP/2 nor assume it."""
 
