@@ -101,7 +101,10 @@ export function fitted(draw, points, title) {
 }
 
 const SERIES_KEY = /^(date|day|week|month|quarter|year|hour|time|period|timestamp|bucket|at)$|_(date|day|week|month|at)$/i;
-const MONEY_KEY = /_(usd|eur|dollars)$|^cost|^saving/i;
+/** What is worth comparing by eye; line numbers and days are not. */
+const MEASURE_KEY = /usd|eur|cost|saving|spend|price|share|ratio|rate|calls|count|tokens|total|amount|value|score|percent|pct|bytes|rows|users|errors|_ms$|_s$|seconds/i;
+const MONEY_KEY = /(^|_)(usd|eur|dollars)(_|$)|^cost|^saving/i;
+const CHANGE_KEY = /delta|change|excess|wasted|monthly/i;
 const NAME_KEY = /^(name|label|title|category|region|product|segment|group|key|id|agent|tool|item|metric|channel|source)$|_name$/i;
 
 /**
@@ -113,10 +116,11 @@ const NAME_KEY = /^(name|label|title|category|region|product|segment|group|key|i
 export function chartable(rows) {
   if (rows.length < 2) return null;
   const keys = Object.keys(rows[0]);
-  const numeric = keys.filter((key) => rows.every((row) => Number.isFinite(row[key])) && !SERIES_KEY.test(key) && !/(^|_)(id|rank|index|step)$/i.test(key));
+  const numeric = keys.filter((key) => MEASURE_KEY.test(key) && !SERIES_KEY.test(key) && rows.every((row) => Number.isFinite(row[key])));
   const text = keys.filter((key) => rows.every((row) => ["string", "number"].includes(typeof row[key])) && !numeric.includes(key));
   if (numeric.length === 0 || text.length === 0) return null;
-  const key = numeric.find((one) => MONEY_KEY.test(one)) ?? numeric[0];
+  const money = numeric.filter((one) => MONEY_KEY.test(one));
+  const key = money.find((one) => CHANGE_KEY.test(one)) ?? money[0] ?? numeric[0];
   const series = text.find((one) => SERIES_KEY.test(one));
   if (series !== undefined && rows.length >= 4) return { kind: "line", key, label: series };
   return { kind: "bar", key, label: text.find((one) => NAME_KEY.test(one)) ?? text[0] };

@@ -63,10 +63,11 @@ const HINTS = [
   [/_ms$/i, (value) => formatDuration(value)],
   [/_(s|seconds)$/i, (value) => formatDuration(value * 1_000)],
   [/_bytes$|^bytes$/i, (value) => formatBytes(value)],
-  [/_usd$|^usd$|_dollars$/i, (value) => money(value, "USD")],
-  [/_eur$/i, (value) => money(value, "EUR")],
+  [/(^|_)(usd|dollars)(_|$)/i, (value) => money(value, "USD")],
+  [/(^|_)eur(_|$)/i, (value) => money(value, "EUR")],
   [/_(percentage|percent|pct)$|^(percentage|percent|pct)$/i, (value) => `${formatNumber(value)} %`],
   [/confidence$|(^|_)(ratio|share|rate)$/i, (value) => ratio(value)],
+  [/_at$|^timestamp$/i, (value) => instant(value)],
   [/(^|_)year$/i, (value) => String(value)],
 ];
 
@@ -74,13 +75,20 @@ function ratio(value) {
   return Math.abs(value) <= 1 ? `${formatNumber(Math.round(value * 1_000) / 10)} %` : formatNumber(value);
 }
 
+/** Seconds or milliseconds since 1970, whichever makes a date of our time. */
+function instant(value) {
+  const ms = value < 1e11 ? value * 1_000 : value;
+  if (!(ms > 1e11 && ms < 1e13)) return formatNumber(value);
+  return new Date(ms).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
 function money(value, currency) {
   const digits = Math.abs(value) >= 1_000 || Number.isInteger(value) ? 0 : 2;
-  const style = { style: "currency", currency, maximumFractionDigits: Math.abs(value) < 0.1 && value !== 0 ? 4 : digits };
+  const style = { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: Math.abs(value) < 0.1 && value !== 0 ? 4 : digits };
   return new Intl.NumberFormat("en", style).format(value);
 }
 
-const UNIT = /_(ms|s|seconds|bytes|usd|eur|dollars|percentage|percent|pct)$/i;
+const UNIT = /_(ms|s|seconds|bytes|percentage|percent|pct)$|_(usd|eur|dollars)(?=_|$)/i;
 
 /** The words for a key whose unit stands with its value. @param {string} key */
 export function labelOf(key) {

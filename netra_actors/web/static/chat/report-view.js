@@ -1,122 +1,76 @@
-/** A final report, drawn from whatever JSON an agent made: cards, tables, a chart, advice. */
+/**
+ * A final report, drawn from whatever JSON an agent made. What matters comes first: the
+ * summary, the numbers, one chart, the advice; everything else is folded below.
+ */
 
-import { barChart, chartable, fitted, lineChart } from "./chart.js";
 import { h, icon } from "./dom.js";
-import { formatNumber, formatValue, humanize, labelOf } from "./format.js";
-import { drawMarkdown } from "./markdown.js";
+import { formatValue, humanize, labelOf } from "./format.js";
+import { cards, chartOf, drawValue, isEmpty, isLong, isRecord, prose, tags } from "./report-values.js";
 
-const MAX_ROWS = 50;
-const MAX_COLUMNS = 8;
-const MAX_DEPTH = 4;
-const LONG_TEXT = 60;
+const HEAD_KEY = /^(title|action|recommendation|name|what|summary|task|description)$/i;
+const LINE_TEXT = 28;
+const MAX_SEARCH = 200;
 
-const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
-const isScalar = (value) => value === null || typeof value !== "object";
-const isLong = (value) => typeof value === "string" && value.length > LONG_TEXT;
-
-function prose(text) {
-  const box = h("div", { class: "prose" });
-  drawMarkdown(box, text);
-  return box;
-}
-
-function cards(entries) {
-  return h("dl", { class: "cards" }, entries.map(([key, value]) =>
-    h("div", { class: typeof value === "number" ? "card" : "card worded" },
-      h("dt", {}, labelOf(key)), h("dd", {}, formatValue(key, value)))));
-}
-
-function cellOf(key, value) {
-  if (isScalar(value)) return formatValue(key, value);
-  if (Array.isArray(value) && value.every(isScalar)) return value.map(String).join(", ");
-  return JSON.stringify(value);
-}
-
-function table(name, rows) {
-  const keys = [...new Set(rows.slice(0, MAX_ROWS).flatMap((row) => Object.keys(row)))].slice(0, MAX_COLUMNS);
-  const numeric = new Set(keys.filter((key) => rows.every((row) => typeof row[key] === "number" || row[key] == null)));
-  const cell = (tag, key, text) => h(tag, { class: numeric.has(key) ? "number" : null, scope: tag === "th" ? "col" : null }, text);
-  const more = rows.length - MAX_ROWS;
-  return h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": name },
-    h("table", {},
-      h("thead", {}, h("tr", {}, keys.map((key) => cell("th", key, labelOf(key))))),
-      h("tbody", {}, rows.slice(0, MAX_ROWS).map((row) => h("tr", {}, keys.map((key) => cell("td", key, cellOf(key, row[key]))))))),
-    more > 0 && h("p", { class: "quiet" }, `and ${formatNumber(more)} more rows`));
-}
-
-function chart(name, rows) {
-  const found = chartable(rows);
-  if (found === null) return null;
-  const points = rows.map((row) => ({
-    label: String(row[found.label]),
-    value: row[found.key],
-    text: formatValue(found.key, row[found.key]),
-  }));
-  const title = `${name}: ${humanize(found.key)} by ${humanize(found.label).toLowerCase()}`;
-  const draw = found.kind === "line" ? lineChart : barChart;
-  return h("figure", { class: "figure" }, h("figcaption", {}, `${labelOf(found.key)} by ${humanize(found.label).toLowerCase()}`), fitted(draw, points, title));
-}
-
-function numbersChart(name, record) {
-  const entries = Object.entries(record);
-  const points = entries.map(([key, value]) => ({ label: labelOf(key), value, text: formatValue(key, value) }));
-  return h("figure", { class: "figure" }, fitted(barChart, points, name));
-}
-
-function isSeries(record) {
-  const entries = Object.entries(record);
-  const units = new Set(entries.map(([key]) => /_(ms|s|usd|eur|bytes|percent|pct|ratio)$/i.exec(key)?.[1] ?? ""));
-  return entries.length >= 3 && units.size === 1 && entries.every(([, value]) => Number.isFinite(value));
-}
-
-function list(values) {
-  return h("ul", {}, values.map((value) => h("li", {}, formatValue("", value))));
-}
-
-function section(key, body, depth) {
-  return h("section", { class: "report-section" }, h(depth === 0 ? "h4" : "h5", {}, humanize(key)), body);
-}
-
-function value(key, content, depth) {
-  if (Array.isArray(content)) {
-    if (content.length === 0) return null;
-    if (content.every(isRecord)) return [chart(humanize(key), content), table(humanize(key), content)];
-    return content.every(isScalar) ? list(content) : raw(content);
+/** The first rows in a report that make a chart, with the words for them. */
+function headline(report) {
+  const waiting = Object.entries(report).map(([key, value]) => ({ words: [key], value }));
+  for (let looked = 0; waiting.length > 0 && looked < MAX_SEARCH; looked++) {
+    const { words, value } = waiting.shift();
+    if (Array.isArray(value) && value.length > 0 && value.every(isRecord)) {
+      const chart = chartOf(humanize(words.join(" ")), value);
+      if (chart !== null) return chart;
+    } else if (isRecord(value)) {
+      waiting.unshift(...Object.entries(value).map(([key, one]) => ({ words: [...words, key], value: one })));
+    }
   }
-  if (isRecord(content)) return depth >= MAX_DEPTH ? raw(content) : isSeries(content) && depth > 0 ? numbersChart(humanize(key), content) : record(content, depth);
-  return isLong(content) ? prose(content) : h("p", {}, formatValue(key, content));
+  return null;
 }
 
-function raw(content) {
-  return h("pre", { tabindex: "0" }, h("code", {}, JSON.stringify(content, null, 2)));
+function section(title, ...body) {
+  return h("section", { class: "report-section" }, h("h4", {}, title), body);
 }
 
-function record(content, depth) {
-  // The question stands above the report already.
-  const entries = Object.entries(content).filter(([key, one]) => one !== null && one !== "" && !(depth === 0 && key === "question"));
-  const short = entries.filter(([, one]) => isScalar(one) && !isLong(one));
-  const rest = entries.filter(([, one]) => !isScalar(one) || isLong(one));
-  return [
-    short.length > 0 && cards(short),
-    rest.map(([key, one]) => {
-      const body = value(key, one, depth + 1);
-      return body === null ? null : section(key, body, depth);
-    }),
-  ];
+/** A folded section; its body is drawn when it is first opened. */
+function folded(title, draw) {
+  const body = h("div", { class: "folded-body" });
+  const details = h("details", { class: "folded" }, h("summary", {}, icon("chevron"), title), body);
+  details.addEventListener("toggle", () => {
+    if (body.firstChild === null) body.append(...[draw()].flat(Infinity).filter(Boolean));
+  });
+  return details;
 }
 
-/** One piece of advice: text, or a record whose first texts carry it. */
+/** One piece of advice: text, or a record of which one text says it. */
 function advice(item) {
   if (!isRecord(item)) return h("li", {}, typeof item === "string" ? prose(item) : formatValue("", item));
-  const entries = Object.entries(item);
-  const head = entries.find(([key, text]) => /^(title|action|recommendation|step|name|what|summary|task)$/i.test(key) && typeof text === "string")
-    ?? entries.find(([, text]) => typeof text === "string");
-  const rest = entries.filter(([key, one]) => key !== head?.[0] && isScalar(one) && one !== null);
-  const tags = rest.filter(([, one]) => !isLong(one));
+  const entries = Object.entries(item).filter(([key, value]) => !isEmpty(value) && key !== "step");
+  const head = entries.find(([key, value]) => HEAD_KEY.test(key) && typeof value === "string") ?? entries.find(([, value]) => typeof value === "string");
+  const rest = entries.filter((entry) => entry !== head);
+  const isShort = ([, value]) => typeof value !== "object" && String(value).length <= LINE_TEXT;
+  const isLine = ([, value]) => typeof value === "string" && !isLong(value) && value.length > LINE_TEXT;
+  const short = rest.filter(isShort);
+  const lines = rest.filter(isLine);
+  const deep = rest.filter((entry) => !isShort(entry) && !isLine(entry));
   return h("li", {},
     head && h("p", { class: "advice" }, head[1]),
-    rest.filter(([, one]) => isLong(one)).map(([, text]) => h("p", { class: "quiet" }, text)),
-    tags.length > 0 && h("p", { class: "tags" }, tags.map(([key, one]) => h("span", { class: "tag" }, `${labelOf(key)} `, h("b", {}, formatValue(key, one))))));
+    short.length > 0 && tags(short),
+    lines.map(([key, value]) => h("p", { class: "advice-line" }, h("span", { class: "quiet" }, `${labelOf(key)}: `), value)),
+    deep.length > 0 && folded("Details", () => drawValue("", Object.fromEntries(deep), 1)));
+}
+
+function advices(tag, title, items) {
+  return items.length > 0 && section(title, h(tag, { class: "advices" }, items.map(advice)));
+}
+
+const NOT_MONEY = /day|call|count|share|ratio|rate|percent|confidence/i;
+
+/** Amounts stand without a unit when the currency is said once for all. */
+function withCurrency(analysis) {
+  if (!isRecord(analysis) || typeof analysis.currency !== "string") return analysis;
+  const { currency, ...rest } = analysis;
+  const unit = currency.toLowerCase();
+  const named = ([key, value]) => [typeof value === "number" && !NOT_MONEY.test(key) ? `${key}_${unit}` : key, value];
+  return Object.fromEntries(Object.entries(rest).map(named));
 }
 
 function confidence(part) {
@@ -132,6 +86,25 @@ function download(payload) {
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
+/** The report itself, as parts: numbers and a chart to be seen, the rest folded. */
+function bodyOf(report) {
+  if (isEmpty(report)) return { seen: [], behind: [] };
+  if (!isRecord(report)) return { seen: [drawValue("report", report)], behind: [] };
+  // The question stands above the report already.
+  const { question: _, numbers = {}, ...rest } = report;
+  const own = Object.entries(rest).filter(([, value]) => typeof value === "number");
+  const figures = [...own, ...Object.entries(isRecord(numbers) ? numbers : {})].filter(([, value]) => typeof value === "number");
+  const short = Object.entries(rest).filter(([, value]) => typeof value === "string" && !isLong(value));
+  const deep = Object.entries(rest).filter(([, value]) => !isEmpty(value) && (typeof value === "object" || isLong(value)));
+  return {
+    seen: [figures.length > 0 && cards(figures), headline(rest)],
+    behind: [
+      ...deep.map(([key, value]) => folded(humanize(key), () => drawValue(key, value, 1))),
+      short.length > 0 && tags(short),
+    ],
+  };
+}
+
 /**
  * Draw a `final_report`.
  *
@@ -141,16 +114,17 @@ function download(payload) {
  */
 export function drawReport(payload, fileLink) {
   const { report, executive_summary, recommendations = [], action_plan = [], cost_analysis } = payload;
-  const body = isRecord(report) ? record(report, 0) : report == null ? null : value("report", report, 0);
-  const cost = cost_analysis == null ? null : value("cost analysis", cost_analysis, 1);
+  const { seen, behind } = bodyOf(report);
+  const cost = isEmpty(cost_analysis) ? null : drawValue("cost analysis", withCurrency(cost_analysis), 1);
   return h("section", { class: "report", testid: "report", "aria-label": "Report" },
     h("header", { class: "report-head" }, h("h3", {}, "Report"),
       h("button", { class: "ghost small", type: "button", on: { click: () => download(payload) } }, icon("download"), "JSON")),
     executive_summary && h("div", { class: "summary" }, prose(executive_summary)),
     payload.confidence != null && confidence(payload.confidence),
-    body,
+    seen,
     payload.report_ref && h("p", {}, fileLink(payload.report_ref)),
-    recommendations.length > 0 && section("Recommendations", h("ul", { class: "advices" }, recommendations.map(advice)), 0),
-    action_plan.length > 0 && section("Action plan", h("ol", { class: "advices" }, action_plan.map(advice)), 0),
-    cost !== null && section("Cost analysis", cost, 0));
+    advices("ul", "Recommendations", recommendations),
+    advices("ol", "Action plan", action_plan),
+    cost !== null && section("Cost analysis", cost),
+    behind.some(Boolean) && section("Details", behind));
 }
