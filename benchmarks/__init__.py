@@ -1,0 +1,1 @@
+"""Benchmarks: one file for each question; each prints its tables."""
