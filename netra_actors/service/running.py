@@ -21,6 +21,7 @@ from netra_actors.errors import RecordError, Unavailable
 from netra_actors.identity import UnifiedIdGenerator
 from netra_actors.log.committer import Committer
 from netra_actors.record import open_record
+from netra_actors.server.connection import Limits
 from netra_actors.server.hypercorn import make_config, serve
 from netra_actors.service.building import build_worker, session_parts
 from netra_actors.service.housekeeping import keep_house
@@ -133,7 +134,10 @@ async def _serve(
     app.netra_socket_handler = worker.edge.serve
     config = make_config(graceful_timeout_s=worker.settings.drain.close_grace_s)
     async with trio.open_nursery() as nursery:
-        await nursery.start(partial(serve, app, config, listeners, shutdown_trigger=leave))
+        limits = Limits(max_connections=worker.settings.server.max_connections)
+        await nursery.start(
+            partial(serve, app, config, listeners, shutdown_trigger=leave, limits=limits)
+        )
         worker.is_ready = True
         on_ready(worker)
 
