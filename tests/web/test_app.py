@@ -4,6 +4,8 @@ import json
 
 import attrs
 import pytest
+import trio
+import trio.testing
 from structlog.testing import capture_logs
 
 from netra_actors.errors import Busy
@@ -89,16 +91,29 @@ async def test_another_site_that_asks_first_is_refused() -> None:
     assert "Access-Control-Allow-Origin" not in preflight.headers
 
 
-async def test_a_body_without_end_is_cut_off(site: Site) -> None:
+async def test_a_body_without_end_is_cut_off_before_its_time_is_up(
+    site: Site, autojump_clock: trio.testing.MockClock
+) -> None:
     async with site.client.request(
         "/api/threads", method="POST", headers=site.bearer()
     ) as connection:
         for _ in range(20):
             await connection.send(b"x" * 65_536)
-        await connection.send_complete()
     response = await connection.as_response()
     assert response.status_code == 413
     assert json.loads(await response.get_data())["error"] == "message_too_large"
+
+
+async def test_a_body_that_never_comes_is_waited_for_thirty_seconds(
+    site: Site, autojump_clock: trio.testing.MockClock
+) -> None:
+    began = trio.current_time()
+    async with site.client.request(
+        "/api/threads", method="POST", headers=site.bearer()
+    ) as connection:
+        await connection.send(b"{")
+    assert (await connection.as_response()).status_code == 408
+    assert trio.current_time() - began == pytest.approx(30)
 
 
 async def test_a_static_file_is_sent_once_and_then_known(site: Site) -> None:

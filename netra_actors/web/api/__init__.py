@@ -1,9 +1,10 @@
 """The HTTP API, one module for each thing it is about; `table` is all of it."""
 
+from netra_actors.version import __version__
 from netra_actors.web.api import account, runs, streams, threads
 from netra_actors.web.api.documents import Documents
 from netra_actors.web.api.files import file_routes
-from netra_actors.web.api.service import ServiceApi, installed_version
+from netra_actors.web.api.service import ServiceApi
 from netra_actors.web.calls import Route
 from netra_actors.web.ports import Worker
 
@@ -18,4 +19,4 @@ def table(worker: Worker) -> tuple[Route, ...]:
         *file_routes(),
         *ServiceApi.of(worker).routes(),
     )
-    return (*routes, *Documents(routes, installed_version()).routes())
+    return (*routes, *Documents(routes, __version__).routes())

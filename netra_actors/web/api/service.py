@@ -1,11 +1,11 @@
 """The service about itself: health, metrics and the documents that describe the API."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import attrs
 from quart_trio.wrappers import TrioResponse
 
+from netra_actors.version import __version__
 from netra_actors.web.answers import json_answer
 from netra_actors.web.api import shapes
 from netra_actors.web.calls import Access, Call, Route
@@ -14,14 +14,6 @@ from netra_actors.web.metrics import render
 from netra_actors.web.ports import Worker
 
 _UNAVAILABLE: Final = 503
-
-
-def installed_version() -> str:
-    """Return the version of the installed package; ``0`` when it runs from its sources."""
-    try:
-        return version("netra-actors")
-    except PackageNotFoundError:
-        return "0"
 
 
 @attrs.frozen(eq=False)
@@ -33,7 +25,7 @@ class ServiceApi:
     @classmethod
     def of(cls, worker: Worker) -> "ServiceApi":
         """Return the API of *worker*."""
-        return cls(Health(worker, installed_version()))
+        return cls(Health(worker, __version__))
 
     async def get_live(self, _: Call) -> dict[str, Any]:
         """Answer: the process runs."""

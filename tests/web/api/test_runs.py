@@ -1,10 +1,12 @@
 import json
+from typing import Any
 
+import attrs
 import msgspec
 import pytest
 
 from netra_actors.identity import RunID, ThreadID, UserID
-from netra_actors.log.port import Append
+from netra_actors.log.port import Append, SessionRow
 from netra_actors.protocol.commands import StopAgent
 from netra_actors.protocol.events import (
     AgentCompleted,
@@ -18,6 +20,7 @@ from netra_actors.protocol.events import (
     UserMessage,
     encode_event,
 )
+from netra_actors.record.memory import MemoryRecord
 from netra_actors.web.api.runs import Picker
 from tests.web.conftest import Site
 
@@ -132,6 +135,31 @@ async def test_an_open_run_is_read_up_to_the_head(site: Site) -> None:
     response = await site.client.get("/api/runs/run_a/events", headers=site.bearer())
     events = json.loads(await response.get_data())["events"]
     assert [event["seq"] for event in events] == [2, 3, 6, 7, 9]
+
+
+class Trimmed:
+    """A record whose oldest events are no longer kept."""
+
+    def __init__(self, record: MemoryRecord, tail: int) -> None:
+        self._record = record
+        self._tail = tail
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._record, name)
+
+    async def session(self, user_id: UserID) -> SessionRow | None:
+        row = await self._record.session(user_id)
+        return None if row is None else attrs.evolve(row, tail=self._tail)
+
+
+@pytest.mark.parametrize(("tail", "status"), [(1, 200), (2, 410), (9, 410)])
+async def test_a_run_whose_beginning_is_no_longer_kept_is_gone(
+    site: Site, tail: int, status: int
+) -> None:
+    await store(site, script())
+    site.worker.record = Trimmed(site.worker.record, tail)  # type: ignore[assignment]
+    response = await site.client.get("/api/runs/run_a/events", headers=site.bearer())
+    assert response.status_code == status
 
 
 async def test_anothers_run_does_not_exist(site: Site) -> None:
