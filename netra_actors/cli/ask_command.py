@@ -11,7 +11,7 @@ import trio
 from netra_actors.cli.connecting import Target, service_options
 from netra_actors.cli.failures import CANCELLED, FAILED
 from netra_actors.cli.lines import printable, says
-from netra_actors.cli.stopping import interrupts
+from netra_actors.cli.stopping import interrupts, stop_answer
 from netra_actors.client import Answer, Session, connect
 from netra_actors.protocol.events import AgentError, Event, PartialResult, encode_event
 
@@ -73,7 +73,7 @@ class Asking:
         ) as session:
             attachments = [await self._upload(session, path) for path in self.files]
             answer = session.ask(self.question, attachments=attachments, **self.options)
-            async with interrupts(lambda: session.stop(message_id=answer.message_id)):
+            async with interrupts(lambda: stop_answer(session, answer)):
                 async for event in answer:
                     self._show(event)
             if not self.as_json:

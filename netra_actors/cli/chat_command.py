@@ -8,7 +8,7 @@ from rich.console import Console
 
 from netra_actors.cli.connecting import Target, service_options
 from netra_actors.cli.painting import Painter
-from netra_actors.cli.stopping import interrupts
+from netra_actors.cli.stopping import interrupts, stop_answer
 from netra_actors.client import Connected, Disconnected, Session, Subscription, Update, connect
 from netra_actors.errors import ClientError
 
@@ -63,7 +63,7 @@ async def _converse(session: Session, painter: Painter, agent: str | None) -> No
 async def _ask(session: Session, painter: Painter, text: str, agent: str | None) -> None:
     painter.begin()
     answer = session.ask(text, agent=agent)
-    async with interrupts(lambda: session.stop(message_id=answer.message_id)):
+    async with interrupts(lambda: stop_answer(session, answer)):
         async for event in answer:
             painter.paint(event)
 

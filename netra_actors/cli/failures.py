@@ -1,5 +1,7 @@
 """Errors into one sentence on stderr and an exit code."""
 
+import os
+import sys
 from typing import Final
 
 import click
@@ -19,10 +21,20 @@ def exit_code_of(error: BaseException) -> int | None:
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return CANCELLED
+    if isinstance(error, BrokenPipeError | SystemExit):  # the latter: what rich makes of the former
+        _forget_stdout()
+        return FAILED
     if isinstance(error, NetraError):
         click.echo(f"netra-actors: {_sentence(error)}", err=True)
         return UNREACHABLE if isinstance(error, Unauthorized) or _has_ended(error) else FAILED
     return None
+
+
+def _forget_stdout() -> None:
+    """Let what is buffered for a reader that has left go nowhere, silently."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, sys.stdout.fileno())
+    os.close(sink)
 
 
 def _single(error: BaseException) -> BaseException:

@@ -6,6 +6,7 @@ import click
 
 from netra_actors.record import migrate
 from netra_actors.settings import load_settings
+from netra_actors.settings.values import mask_password
 
 
 @click.command("migrate", short_help="Bring a database to the schema of this release.")
@@ -14,4 +15,5 @@ def command(database_url: str | None) -> None:
     """Bring a database to the schema of this release; nothing happens if it is there already."""
     chosen = {} if database_url is None else {"NETRA_DATABASE_URL": database_url}
     settings = load_settings({**os.environ, **chosen})
-    click.echo(migrate(settings.record.database_url))
+    url = settings.record.database_url
+    click.echo(f"{mask_password(url)} has the schema {migrate(url)}")

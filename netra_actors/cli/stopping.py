@@ -7,7 +7,16 @@ from contextlib import asynccontextmanager
 import click
 import trio
 
+from netra_actors.client import Answer, Session
 from netra_actors.errors import NetraError
+
+
+async def stop_answer(session: Session, answer: Answer) -> None:
+    """Ask the service to stop what *answer* waits for, also before its run is known."""
+    if answer.run_id is not None:
+        await session.stop(run_id=answer.run_id)
+    else:
+        await session.stop(message_id=answer.message_id)
 
 
 @asynccontextmanager
