@@ -27,8 +27,8 @@ from netra_actors.client.actions import (
 )
 from netra_actors.client.encoding import encode_command
 from netra_actors.client.errors import FoldFailed, error_from_wire
-from netra_actors.client.sequence import Verdict, judge
 from netra_actors.errors import ClientError
+from netra_actors.protocol.applying import Verdict, judge
 from netra_actors.protocol.commands import Ack, Cursor, Hello, Resync
 from netra_actors.protocol.controls import Welcome
 from netra_actors.protocol.inbound import Control, Received, decode_server
