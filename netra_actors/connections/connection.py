@@ -56,6 +56,8 @@ class ConnectionConfig:
     """Counts one command; returns 0.0, or the seconds to wait."""
     on_error: Callable[[str], None]
     """Told the code of each error sent."""
+    on_command: Callable[[str], None]
+    """Told the type of each command."""
 
 
 @final
@@ -116,6 +118,7 @@ class Connection:
 
     async def carry_out(self, decoded: Decoded) -> None:
         """Do what one decoded command says, here or in the session."""
+        self.config.on_command(decoded.command.type)
         try:
             self._check_rate(decoded.command)
             await self._dispatch(decoded)

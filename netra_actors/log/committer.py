@@ -7,7 +7,7 @@ record takes it; nothing of it is visible before, and emitters wait at their bou
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, final
 
 import attrs
@@ -60,7 +60,9 @@ class Committer:
     """Gathers dirty logs and commits them; `run` is its one task."""
 
     record: Record
-    config: CommitterConfig = CommitterConfig()
+    config: CommitterConfig = attrs.field(factory=CommitterConfig)
+    on_batch: Callable[[int, int, float], None] | None = None
+    """Told of each batch: events, bytes, seconds."""
     statistics: CommitterStatistics = attrs.field(factory=CommitterStatistics, init=False)
     _dirty: deque[SessionLog] = attrs.field(factory=deque, init=False)
     _work: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -168,7 +170,10 @@ class Committer:
                 await trio.sleep(pause)
                 pause = min(2 * pause, self.config.retry_most_s)
             else:
-                self.statistics.seconds += trio.current_time() - started
+                seconds = trio.current_time() - started
+                self.statistics.seconds += seconds
+                if self.on_batch is not None:
+                    self.on_batch(*_size(batch), seconds)
                 if self._failing_since != math.inf:
                     log.info("record_is_back", down_s=trio.current_time() - self._failing_since)
                 self._failing_since = math.inf
@@ -191,3 +196,7 @@ class Committer:
         else:
             statistics.quarantined += 1
             log.error("log_quarantined", user_id=append.user_id, seq_from=append.seq_from)
+
+
+def _size(batch: Sequence[Append]) -> tuple[int, int]:
+    return sum(len(a.events) for a in batch), sum(len(a.body) for a in batch)

@@ -155,6 +155,7 @@ def build_worker(
         authorize=authorize,
         take_command=_command_rate(settings, metrics),
         on_error=metrics.errors.add,
+        on_command=metrics.commands.add,
     )
     opening = Opening(
         pool=pool,
@@ -174,7 +175,7 @@ def build_worker(
         ids=ids,
         metrics=metrics,
     )
-    return Worker(
+    worker = Worker(
         settings=settings,
         record=parts.record,
         committer=parts.committer,
@@ -191,6 +192,20 @@ def build_worker(
         started_at=ids.clock(),
         edge=edge,
     )
+    metrics.gauges.update(_gauges(worker))
+    return worker
+
+
+def _gauges(worker: Worker) -> dict[str, Callable[[], float | Mapping[str, float]]]:
+    """Return what is read when somebody scrapes."""
+    return {
+        "sessions": lambda: len(worker.sessions),
+        "connections": lambda: {"open": len(worker.pool)},
+        "runs_active": lambda: len(worker.sessions.open_runs()),
+        "mailbox_depth": worker.sessions.mailbox_depth,
+        "uncommitted_bytes": lambda: worker.committer.uncommitted_bytes,
+        "uptime_seconds": lambda: (worker.ids.clock() - worker.started_at) / 1000,
+    }
 
 
 def _command_rate(

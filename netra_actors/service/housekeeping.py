@@ -63,11 +63,13 @@ def jobs_of(worker: "Worker") -> list[Job]:
         statistics, metrics = worker.committer.statistics, worker.metrics
         worker.committed_rate.tick(statistics.events)
         worker.delivered_rate.tick(worker.delivered.events)
-        metrics.events_committed = statistics.events
-        metrics.bytes_committed = statistics.bytes
+        metrics.events_appended = statistics.events + worker.sessions.uncommitted_events()
         metrics.commit_retries = statistics.retries
         metrics.frames_written = worker.delivered.frames
         metrics.bytes_written = worker.delivered.bytes
+        metrics.closes.clear()
+        for code, count in worker.pool.closes.items():
+            metrics.closes.add(code, count)
 
     async def passivation() -> None:
         await worker.sessions.put_away_idle(after_s=worker.settings.sessions.idle_s)

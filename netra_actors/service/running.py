@@ -60,7 +60,7 @@ async def open_worker(
     metrics, missing = Metrics(), deque[MissingEvents](maxlen=100)
     url = str(settings.record.database_url)
     async with open_record(url, durability=settings.record.durability) as record:
-        committer = Committer(record=record)
+        committer = Committer(record=record, on_batch=partial(_count_batch, metrics))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_run_committer, committer)
             parts = session_parts(settings, agents, record, committer, ids, metrics, missing)
@@ -73,6 +73,10 @@ async def open_worker(
             if flush.cancelled_caught:
                 logger.error("not_flushed", uncommitted_bytes=committer.uncommitted_bytes)
             nursery.cancel_scope.cancel(reason="the worker has closed")
+
+
+def _count_batch(metrics: Metrics, events: int, size_bytes: int, seconds: float) -> None:
+    metrics.committed(events=events, size_bytes=size_bytes, seconds=seconds)
 
 
 async def _run_committer(committer: Committer) -> None:

@@ -237,6 +237,14 @@ class Sessions:
         """Return every run under way."""
         return [(e, bridge) for e in self.live() for bridge in e.engine.active.values()]
 
+    def uncommitted_events(self) -> int:
+        """Return how many events wait for the record."""
+        return sum(entry.log.head - entry.log.committed for entry in self.live())
+
+    def mailbox_depth(self) -> int:
+        """Return how many commands wait in all mailboxes."""
+        return sum(len(entry.actor.mailbox) for entry in self.live())
+
     def tree(self) -> Node:
         """Return the supervision tree as it is now."""
         return self._supervisor.snapshot()
