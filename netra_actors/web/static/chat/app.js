@@ -112,7 +112,7 @@ export class ChatApp {
         rename: (thread_id) => this.#rename(thread_id),
         remove: (thread_id) => this.#remove(thread_id),
       }),
-      queue: new QueueView(parts.queue, (run) => this.#attempt(this.#client.stop({ message_id: run.message_id }))),
+      queue: new QueueView(parts.queue, ({ run_id }) => this.#attempt(this.#client.stop({ run_id }))),
       connection: new ConnectionView(parts.connection, {
         client: () => this.#client,
         signIn: () => this.signIn(),
