@@ -185,7 +185,7 @@ async def test_what_a_snapshot_stands_for_is_fetched_so_that_an_answer_has_no_ho
         part = PartialResult(content="x", is_complete=False)
         return [
             Event(type="partial_result", seq=seq, timestamp=seq, run_id="run_1", payload=part)
-            for seq in (2, 3)
+            for seq in (2, 3, 4)  # the last is live already, and is not given twice
         ]
 
     monkeypatch.setattr(HttpApi, "run_events", run_events)
@@ -197,12 +197,13 @@ async def test_what_a_snapshot_stands_for_is_fetched_so_that_an_answer_has_no_ho
             wire.say({"type": "ok", "re": "user_message", **mine, "run_id": "run_1", "at": 1})
             wire.event(1, "agent_started", {"agent_name": "a"}, **mine)
             wire.say({"type": "snapshot", "at": 3, "state": State().snapshot()})
-            wire.end(4, **mine)
+            wire.event(4, "partial_result", {"content": "x", "is_complete": False}, **mine)
+            wire.end(5, **mine)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve)
             events = [event async for event in session.ask("why?")]
-    assert [event.seq for event in events] == [1, 2, 3, 4]
+    assert [event.seq for event in events] == [1, 2, 3, 4, 5]
     assert asked_for == [("run_1", 1)]
 
 
