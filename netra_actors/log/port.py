@@ -230,6 +230,15 @@ class Record(Protocol):
         """Return a file of this user; None if there is none, or it is another user's."""
         ...
 
+    async def erase(self, user_id: UserID) -> None:
+        """Delete everything that is stored of the user; returns when that is durable.
+
+        The session must not be live: what it appends afterwards is LOST.
+
+        Cancellation: it may or may not have happened; doing it again is safe.
+        """
+        ...
+
     async def check(self) -> None:
         """Do the smallest read there is; for health checks."""
         ...

@@ -176,6 +176,11 @@ class MemoryRecord:
         """Return a file of this user, or None."""
         return (await self._shelf(user_id)).files.get(file_id)
 
+    async def erase(self, user_id: UserID) -> None:
+        """Delete everything of the user."""
+        await trio.lowlevel.checkpoint()
+        self._shelves.pop(user_id, None)
+
     async def check(self) -> None:
         """Pass a checkpoint: memory is always there."""
         await trio.lowlevel.checkpoint()

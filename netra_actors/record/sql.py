@@ -6,7 +6,7 @@ Writes go through one `Writer`, reads through `Readers`; what is written is deci
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, Self, TypeVar, final
+from typing import Any, Final, Self, TypeAlias, TypeVar, final
 
 import attrs
 
@@ -36,6 +36,8 @@ T = TypeVar("T")
 INLINE_SESSIONS: Final = 32
 INLINE_BYTES: Final = 64 * 1024
 """Beyond either a transaction would keep the loop longer than handing it to the thread does."""
+
+Writes: TypeAlias = Sequence[tuple[Statement, Sequence[tuple[Any, ...]]]]
 
 
 @final
@@ -196,6 +198,10 @@ class SqlRecord:
             return FileRow(file_id=file_id, name=name, body=bytes(body), created_at=created_at)
         return None
 
+    async def erase(self, user_id: UserID) -> None:
+        """Delete everything of the user, in one transaction."""
+        await self._write_all([(statement, [(user_id,)]) for statement in self.statements.erase])
+
     async def check(self) -> None:
         """Do the smallest read there is.
 
@@ -205,8 +211,11 @@ class SqlRecord:
         await self._rows(self.queries.check)
 
     async def _write(self, statement: Statement, row: tuple[Any, ...]) -> None:
+        await self._write_all([(statement, [row])])
+
+    async def _write_all(self, writes: Writes) -> None:
         try:
-            await self.writer.run_later(lambda link: link.write_all([(statement, [row])]))
+            await self.writer.run_later(lambda link: link.write_all(writes))
         except DataRefused as error:
             raise RecordError(f"the record refuses the data: {error}") from error
 

@@ -227,6 +227,8 @@ class Statements:
     put_snapshot: Statement
     put_file: Statement
     put_meta: Statement
+    erase: tuple[Statement, ...]
+    """Delete everything of one user, table by table."""
     writes: Mapping[type[rows.Write], Writes]
 
     @classmethod
@@ -236,5 +238,10 @@ class Statements:
         kinds = _threads() | _messages() | _runs(insert)
         return cls(
             **{name: compiled(change, dialect) for name, change in changes.items()},
+            erase=tuple(
+                compiled(table.delete().where(table.c.user_id == bind("user_id")), dialect)
+                for table in tables.metadata.sorted_tables
+                if "user_id" in table.c
+            ),
             writes={kind: _writes(kind, compiled(kinds[kind], dialect)) for kind in rows.WRITES},
         )

@@ -14,7 +14,7 @@ import trio
 from netra_actors.agents.registry import AgentRegistry
 from netra_actors.connections.delivery import DeliveryCounts
 from netra_actors.connections.pool import WebSocketConnectionPool
-from netra_actors.errors import Unavailable
+from netra_actors.errors import RecordUnavailable, Unavailable
 from netra_actors.identity import RunID, UnifiedIdGenerator, UserExecutionContext
 from netra_actors.log.committer import Committer
 from netra_actors.log.port import Record
@@ -98,7 +98,10 @@ class Worker:
 
     async def erase(self, context: UserExecutionContext) -> None:
         """Delete everything that is stored of the context's user, and end the session."""
-        raise Unavailable("this release cannot erase a user yet", recovery="Ask the operator.")
+        try:
+            await self.sessions.erase(context)
+        except RecordUnavailable as error:
+            raise Unavailable(str(error), retry_after_s=1.0) from error
 
     def agents(self) -> Sequence[AgentInfo]:
         """Return what can be asked, the default agent first."""

@@ -110,6 +110,11 @@ class SessionEntry:
         for subscriber in tuple(self.subscribers.values()):
             subscriber.end(code)
 
+    def expel(self) -> None:
+        """End the user's connections for good: the user is being erased."""
+        for subscriber in tuple(self.subscribers.values()):
+            subscriber.end(CloseCode.FORBIDDEN)
+
     def close(self) -> None:
         """Begin to end: no command is taken any more, runs under way are interrupted."""
         if self.state == "running":

@@ -723,3 +723,40 @@ async def test_reads_and_writes_at_once_do_not_disturb_each_other(
         for _ in range(20):
             assert await commit_one(record, log.append(log.event(thought()))) is COMMITTED
             await trio.lowlevel.checkpoint()
+
+
+async def test_erasing_a_user_leaves_nothing_of_them_and_everything_of_others(
+    record: Record, script: MakeScript, make_answer: MakeAnswer
+) -> None:
+    leaving, staying = script("u_leaving"), script("u_staying")
+    for log in (leaving, staying):
+        made = log.event(ThreadCreated(title="mine"), thread_id="thr_1")
+        append = log.append(
+            made, *a_run(log, f"run_{log.user_id}"), answers=(make_answer("msg_1"),)
+        )
+        assert await commit_one(record, append) is COMMITTED
+        await record.put_snapshot(log.user_id, log.head, b"{}")
+        row = FileRow(file_id=FileID("file_1"), name="a.csv", body=b"x", created_at=1)
+        await record.put_file(log.user_id, row)
+    late = leaving.append(leaving.event(ThreadRenamed(title="late"), thread_id="thr_1"))
+
+    await record.erase(leaving.user_id)
+
+    assert await _nothing_is_there(record, leaving.user_id)
+    assert not await _nothing_is_there(record, staying.user_id)
+    assert await commit_one(record, late) is not COMMITTED
+    await record.erase(leaving.user_id)
+
+
+async def _nothing_is_there(record: Record, user: UserID) -> bool:
+    found = (
+        await record.session(user),
+        await record.chunks(user, after=0, upto=99, max_bytes=1 << 20),
+        await record.threads(user, limit=10),
+        await record.messages(user, ThreadID("thr_1"), limit=10),
+        await record.run(user, RunID(f"run_{user}")),
+        await record.answer(user, MessageID("msg_1")),
+        await record.snapshot(user),
+        await record.file(user, FileID("file_1")),
+    )
+    return not any(found)
