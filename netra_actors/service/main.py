@@ -14,6 +14,7 @@ from netra_actors.server.listener import open_listeners
 from netra_actors.service.logs import configure_logs
 from netra_actors.service.running import serve_worker
 from netra_actors.settings import Settings
+from netra_actors.settings.values import mask_password
 from netra_actors.web.devmode import BANNER
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _welcome(say: Callable[[str], None], host: str, port: int, worker: "Worker")
     shown = f"[{host}]" if ":" in host else host
     names = ", ".join(agent.name for agent in worker.agents())
     record = worker.settings.record
-    where = "memory" if record.durability == "memory" else record.database_url
+    where = "memory" if record.durability == "memory" else mask_password(record.database_url)
     say(f"netra_actors serves http://{shown}:{port}")
     say(f"  agents: {names}    record: {where}    durability: {record.durability}")
     if worker.authenticator.guests is not None:

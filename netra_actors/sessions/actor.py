@@ -14,6 +14,7 @@ from netra_actors.actors.mailbox import Mailbox
 from netra_actors.errors import (
     ActorStopped,
     ClientError,
+    Conflict,
     LogFull,
     RecordUnavailable,
     Unavailable,
@@ -22,8 +23,9 @@ from netra_actors.identity import MessageID
 from netra_actors.log.committer import Committer
 from netra_actors.log.session_log import SessionLog
 from netra_actors.protocol.commands import OVERTAKING, StopAgent
+from netra_actors.protocol.decoding import Decoded
 from netra_actors.sessions.directory import Done, Envelope
-from netra_actors.sessions.idempotency import FirstAnswers
+from netra_actors.sessions.idempotency import FirstAnswer, FirstAnswers
 from netra_actors.sessions.router import Effect, MessageRouter
 
 log = structlog.get_logger(__name__)
@@ -98,14 +100,26 @@ class SessionActor:
     async def _carry_out(self, envelope: Envelope) -> Effect | None:
         """Do the command, or give its first answer again (None)."""
         decoded = envelope.decoded
-        if decoded.message_id is not None:
-            first = await self.answers.find(MessageID(decoded.message_id), decoded.digest)
-            if first is not None:
-                self._answer_later(envelope, Done(first.fields, duplicate=True), first.at)
-                return None
+        first = await self._first_answer(decoded)
+        if first is not None:
+            self._answer_later(envelope, Done(first.fields, duplicate=True), first.at)
+            return None
         if not self.committer.available and not isinstance(decoded.command, StopAgent):
             raise Unavailable("the record cannot be reached just now", retry_after_s=1.0)
         return await self.router.route(envelope)
+
+    async def _first_answer(self, decoded: Decoded) -> FirstAnswer | None:
+        if decoded.message_id is None:
+            return None
+        message_id, command = MessageID(decoded.message_id), decoded.command
+        if not isinstance(command, StopAgent) or command.run_id is not None:
+            return await self.answers.find(message_id, decoded.digest)
+        if command.thread_id is None and not command.all:
+            return None  # It names the message to stop.
+        try:
+            return await self.answers.find(message_id, decoded.digest)
+        except Conflict:
+            return None  # It names a message beside the thread; the service stops that one.
 
     def finish(self, envelope: Envelope, effect: Effect) -> None:
         """Answer `ok` once the effect is durable, and keep that answer for repetitions."""
