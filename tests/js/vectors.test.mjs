@@ -4,12 +4,14 @@ import { test } from "node:test";
 import { Replica } from "../../netra_actors/web/static/netra-replica.js";
 import { State } from "../../netra_actors/web/static/netra-state.js";
 
-const load = (name) => JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), "utf8")).cases;
+const load = (name) =>
+  JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), "utf8")).cases;
 
 function expand(value) {
   if (Array.isArray(value)) return value.map(expand);
   if (value === null || typeof value !== "object") return value;
-  if (value.$repeat !== undefined) return value.$repeat.map(([unit, count]) => unit.repeat(count)).join("");
+  if (value.$repeat !== undefined)
+    return value.$repeat.map(([unit, count]) => unit.repeat(count)).join("");
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, expand(one)]));
 }
 
@@ -28,7 +30,8 @@ for (const { name, events, states, merged } of load("fold").map(expand)) {
     for (const event of events) {
       state.apply(event);
       assert.equal(state.applied, event.seq);
-      if (states[event.seq] !== undefined) assert.deepEqual(state.snapshot(), states[event.seq], `after ${event.seq}`);
+      if (states[event.seq] !== undefined)
+        assert.deepEqual(state.snapshot(), states[event.seq], `after ${event.seq}`);
     }
   });
 
@@ -37,7 +40,10 @@ for (const { name, events, states, merged } of load("fold").map(expand)) {
       const at = Number(key);
       const state = State.fromSnapshot(copy(snapshot), at);
       assert.deepEqual(state.snapshot(), snapshot);
-      folded(state, events.filter((event) => event.seq > at));
+      folded(
+        state,
+        events.filter((event) => event.seq > at),
+      );
       assert.deepEqual(state.snapshot(), states[last], `from the snapshot at ${at}`);
       assert.equal(state.applied, last);
     }

@@ -10,17 +10,32 @@ const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const OPCODE = { text: 1, close: 8, ping: 9, pong: 10 };
 const CLOSE_WAIT_MS = 1_000;
 
-const acceptOf = (key) => createHash("sha1").update(key + GUID).digest("base64");
+const acceptOf = (key) =>
+  createHash("sha1")
+    .update(key + GUID)
+    .digest("base64");
 
 function encode(opcode, body, masked) {
   const head = [0x80 | opcode];
   const bit = masked ? 0x80 : 0;
   if (body.length < 126) head.push(bit | body.length);
   else if (body.length < 65_536) head.push(bit | 126, body.length >> 8, body.length & 255);
-  else head.push(bit | 127, 0, 0, 0, 0, ...[24, 16, 8, 0].map((shift) => (body.length >>> shift) & 255));
+  else
+    head.push(
+      bit | 127,
+      0,
+      0,
+      0,
+      0,
+      ...[24, 16, 8, 0].map((shift) => (body.length >>> shift) & 255),
+    );
   if (!masked) return Buffer.concat([Buffer.from(head), body]);
   const mask = randomBytes(4);
-  return Buffer.concat([Buffer.from(head), mask, body.map((byte, index) => byte ^ mask[index & 3])]);
+  return Buffer.concat([
+    Buffer.from(head),
+    mask,
+    body.map((byte, index) => byte ^ mask[index & 3]),
+  ]);
 }
 
 /** Frames over one TCP socket, either side. */
@@ -38,7 +53,8 @@ class Frames {
   }
 
   send(opcode, body) {
-    if (!this.socket.destroyed && !this.socket.writableEnded) this.socket.write(encode(opcode, body, this.masked));
+    if (!this.socket.destroyed && !this.socket.writableEnded)
+      this.socket.write(encode(opcode, body, this.masked));
   }
 
   close(code, reason = "") {
@@ -56,8 +72,11 @@ class Frames {
   read() {
     if (this.buffer.length < 2) return null;
     let [length, at] = [this.buffer[1] & 127, 2];
-    if (length === 126) [length, at] = this.buffer.length < 4 ? [Infinity, 4] : [this.buffer.readUInt16BE(2), 4];
-    else if (length === 127) [length, at] = this.buffer.length < 10 ? [Infinity, 10] : [Number(this.buffer.readBigUInt64BE(2)), 10];
+    if (length === 126)
+      [length, at] = this.buffer.length < 4 ? [Infinity, 4] : [this.buffer.readUInt16BE(2), 4];
+    else if (length === 127)
+      [length, at] =
+        this.buffer.length < 10 ? [Infinity, 10] : [Number(this.buffer.readBigUInt64BE(2)), 10];
     const masked = (this.buffer[1] & 128) !== 0;
     const start = at + (masked ? 4 : 0);
     if (this.buffer.length < start + length) return null;
@@ -103,10 +122,17 @@ export class NodeWebSocket {
   constructor(url, protocols = []) {
     const { hostname, port, pathname, search } = new URL(url);
     const key = randomBytes(16).toString("base64");
-    const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": key };
+    const headers = {
+      connection: "Upgrade",
+      upgrade: "websocket",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": key,
+    };
     if (protocols.length > 0) headers["sec-websocket-protocol"] = protocols.join(", ");
     this.#request = http.request({ host: hostname, port, path: pathname + search, headers });
-    this.#request.on("upgrade", (response, socket, head) => this.#opened(response, socket, head, key));
+    this.#request.on("upgrade", (response, socket, head) =>
+      this.#opened(response, socket, head, key),
+    );
     this.#request.on("response", (response) => {
       response.resume();
       this.#closed(1006, `HTTP ${response.statusCode}`);
@@ -153,7 +179,12 @@ export class NodeWebSocket {
 
 /** Answer an HTTP upgrade; returns the server's end. */
 export function acceptUpgrade(request, socket, { protocol, onText, onClose }) {
-  const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", `Sec-WebSocket-Accept: ${acceptOf(request.headers["sec-websocket-key"])}`];
+  const lines = [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    `Sec-WebSocket-Accept: ${acceptOf(request.headers["sec-websocket-key"])}`,
+  ];
   if (protocol) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
   socket.write(`${lines.join("\r\n")}\r\n\r\n`);
   const frames = new Frames(socket, { masked: false, onText, onClose });

@@ -22,6 +22,17 @@ const LINK_REASONS = new Set(["silence", "hole", "unreadable_frame"]);
  * @typedef {{status: string, reason: string, code: number | null, retry_at: number | null}} Status
  */
 
+/** A subprotocol may hold these characters alone; a JWT always does. */
+const PLAIN_TOKEN = /^[\w.!#$%&'*+^`|~-]+$/;
+
+/** The subprotocol that carries a token: the token itself, or its base64url. */
+function subprotocolOf(token) {
+  if (PLAIN_TOKEN.test(token)) return `jwt.${token}`;
+  const binary = String.fromCharCode(...new TextEncoder().encode(token));
+  const encoded = btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return `jwt.${encoded}`;
+}
+
 /**
  * One client's connection, over any number of links.
  *
@@ -134,7 +145,7 @@ export class Connection {
       clock: this.#clock,
       WebSocket,
       url: target.href,
-      protocols: ["netra.v1", `jwt.${this.#token}`],
+      protocols: ["netra.v1", subprotocolOf(this.#token)],
       hello: framed ? { type: "hello", cursor, device, thread_id } : null,
       onFrame: (frame, bytes) => this.#inbound.take(frame, bytes),
       onEnd: (code, reason) => this.#ended(code, reason),

@@ -5,12 +5,12 @@
  * folds by the same rules; both are checked against the same vectors.
  */
 
-import { TextTail, compareText, cut, cutBytes } from "./netra-text.js";
+import { MAX_NAME_CHARS, OpenRun, pick } from "./netra-run.js";
+import { compareText, cut, cutBytes } from "./netra-text.js";
 
 const MAX_THREADS = 100;
 const MAX_MESSAGES = 50;
 const MAX_CONTENT_BYTES = 4_096;
-const MAX_NAME_CHARS = 200;
 /** Open runs; what would be one more is not tracked. */
 const MAX_RUNS = 200;
 /** A sub-run is tracked only while fewer runs than these are. */
@@ -36,62 +36,17 @@ const ALL_STEPS = 1_000;
  *   steps: Step[]}} Run
  */
 
-/** Take the named fields of *source*; a missing one is null. */
-function pick(source, names) {
-  if (source === null || typeof source !== "object") throw new TypeError("a record is missing");
-  return Object.fromEntries(names.map((name) => [name, source[name] ?? null]));
-}
-
 const THREAD = ["thread_id", "title", "created_at", "updated_at"];
-const MESSAGE = ["message_id", "thread_id", "role", "content", "created_at", "run_id", "status", "cut"];
-const STEP = ["kind", "call_id", "name", "purpose", "status", "duration_ms"];
-const RUN = ["run_id", "thread_id", "parent_run_id", "message_id", "agent_name", "state", "place"];
-
-/** A run without its terminal, inside the fold. */
-class OpenRun {
-  text = new TextTail();
-  steps = [];
-
-  constructor(facts) {
-    Object.assign(this, facts);
-  }
-
-  static fromView(view) {
-    const run = new OpenRun(pick(view, RUN));
-    run.steps = view.steps.map((step) => pick(step, STEP));
-    if (view.text !== "") run.text.append(view.text, Infinity);
-    return run;
-  }
-
-  addStep(limit, { kind, name, call_id = null, purpose = null }) {
-    this.steps.push({
-      kind,
-      call_id,
-      name: cut(name, MAX_NAME_CHARS),
-      purpose: purpose === null ? null : cut(purpose, MAX_NAME_CHARS),
-      status: call_id === null ? "done" : "running",
-      duration_ms: null,
-    });
-    this.keepSteps(limit);
-  }
-
-  endStep(call_id, status, duration_ms) {
-    const step = this.steps.findLast((one) => one.call_id === call_id && one.status === "running");
-    if (step !== undefined) Object.assign(step, { status, duration_ms: duration_ms ?? null });
-  }
-
-  keepSteps(limit) {
-    if (this.steps.length > limit) this.steps.splice(0, this.steps.length - limit);
-  }
-
-  view() {
-    return {
-      ...pick(this, RUN),
-      text: this.text.toString(),
-      steps: this.steps.map((step) => ({ ...step })),
-    };
-  }
-}
+const MESSAGE = [
+  "message_id",
+  "thread_id",
+  "role",
+  "content",
+  "created_at",
+  "run_id",
+  "status",
+  "cut",
+];
 
 /** Order of threads: the most recently updated first. */
 function byAge(one, other) {
@@ -174,7 +129,12 @@ export class State {
   }
 
   #addThread({ timestamp }, thread_id, title) {
-    const thread = { thread_id, title: cut(title, MAX_NAME_CHARS), created_at: timestamp, updated_at: timestamp };
+    const thread = {
+      thread_id,
+      title: cut(title, MAX_NAME_CHARS),
+      created_at: timestamp,
+      updated_at: timestamp,
+    };
     this.#threads.set(thread_id, thread);
     if (this.#threads.size <= MAX_THREADS) return;
     this.#threads.delete([...this.#threads.values()].sort(byAge).at(-1).thread_id);
@@ -205,7 +165,10 @@ export class State {
     if (run_id === null || this.#runs.has(run_id) || this.#runs.size >= limit) return;
     const { thread_id = null, message_id = null } = event;
     const facts = { run_id, thread_id, parent_run_id, message_id };
-    this.#runs.set(run_id, new OpenRun({ ...facts, agent_name: null, state: "queued", place: null }));
+    this.#runs.set(
+      run_id,
+      new OpenRun({ ...facts, agent_name: null, state: "queued", place: null }),
+    );
   }
 
   #leaveQueue(run) {
@@ -244,7 +207,8 @@ export class State {
       user_message: (state, event, { content }) => {
         const { thread_id, message_id } = event;
         // It was too long ago to be remembered; its title is in the record alone.
-        if (thread_id != null && !state.#threads.has(thread_id)) state.#addThread(event, thread_id, "");
+        if (thread_id != null && !state.#threads.has(thread_id))
+          state.#addThread(event, thread_id, "");
         state.#touch(event);
         state.#say(event, { role: "user", message_id, content });
         state.#introduce(event, event.run_id ?? null, null);
@@ -266,16 +230,29 @@ export class State {
         state.#shareOut();
       },
       agent_thinking: addStep(({ thought }) => ({ kind: "thinking", name: thought })),
-      tool_executing: addStep(({ tool_name, tool_purpose, call_id }) => ({ kind: "tool", name: tool_name, call_id, purpose: tool_purpose })),
+      tool_executing: addStep(({ tool_name, tool_purpose, call_id }) => ({
+        kind: "tool",
+        name: tool_name,
+        call_id,
+        purpose: tool_purpose,
+      })),
       tool_completed: onRun((state, run, { call_id, status, execution_time_ms }) =>
-        run.endStep(call_id, status, execution_time_ms)),
-      partial_result: onRun((state, run, { content }) => run.text.append(content, state.#textBytes)),
+        run.endStep(call_id, status, execution_time_ms),
+      ),
+      partial_result: onRun((state, run, { content }) =>
+        run.text.append(content, state.#textBytes),
+      ),
       subagent_started: onRun((state, run, { subagent_name, subagent_run_id }, event) => {
-        run.addStep(state.#steps, { kind: "subagent", name: subagent_name, call_id: subagent_run_id });
+        run.addStep(state.#steps, {
+          kind: "subagent",
+          name: subagent_name,
+          call_id: subagent_run_id,
+        });
         state.#introduce(event, subagent_run_id, run.run_id);
       }),
       subagent_completed: onRun((state, run, { subagent_run_id, status, duration_ms }) =>
-        run.endStep(subagent_run_id, status ?? "completed", duration_ms)),
+        run.endStep(subagent_run_id, status ?? "completed", duration_ms),
+      ),
       agent_completed: (state, event, payload) => {
         const run = state.#runs.get(event.run_id);
         if (run !== undefined) {
@@ -287,7 +264,13 @@ export class State {
         state.#touch(event);
         const { final_response: content, final_response_ref: ref, status } = payload;
         if (!content) return;
-        state.#say(event, { role: "agent", message_id: event.run_id, content, status, more: ref != null });
+        state.#say(event, {
+          role: "agent",
+          message_id: event.run_id,
+          content,
+          status,
+          more: ref != null,
+        });
       },
     };
   }

@@ -92,8 +92,10 @@ export class TextTail {
     while (this.#bytes > limit) {
       const first = this.#pieces[0];
       const excess = this.#bytes - limit;
-      const units = excess >= first.bytes ? first.text.length : unitsOf(first.text, excess, { up: true });
-      const gone = units === first.text.length ? first.bytes : utf8Length(first.text.slice(0, units));
+      const units =
+        excess >= first.bytes ? first.text.length : unitsOf(first.text, excess, { up: true });
+      const gone =
+        units === first.text.length ? first.bytes : utf8Length(first.text.slice(0, units));
       this.#bytes -= gone;
       if (units === first.text.length) {
         this.#pieces.shift();

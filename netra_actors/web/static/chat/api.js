@@ -10,7 +10,11 @@ async function answerOf(response) {
   const type = response.headers.get("content-type") ?? "";
   const body = type.includes("json") ? await response.json().catch(() => null) : null;
   if (!response.ok) {
-    const fallback = { error: "unavailable", message: `The server answered ${response.status}.`, recovery: "Try again." };
+    const fallback = {
+      error: "unavailable",
+      message: `The server answered ${response.status}.`,
+      recovery: "Try again.",
+    };
     throw NetraError.from(body?.error === undefined ? fallback : body, response.status);
   }
   return body;
@@ -109,7 +113,9 @@ export class Api {
 
   /** A stored file's content. @returns {Promise<Blob>} */
   async file(file_id) {
-    const response = await this.#call(`files/${encodeURIComponent(file_id)}`, { timeout: UPLOAD_TIMEOUT_MS });
+    const response = await this.#call(`files/${encodeURIComponent(file_id)}`, {
+      timeout: UPLOAD_TIMEOUT_MS,
+    });
     if (!response.ok) await answerOf(response);
     return response.blob();
   }

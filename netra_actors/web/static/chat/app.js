@@ -1,6 +1,7 @@
 /** The chat page: connects the client, the model and the views, and draws once a frame. */
 
 import { NetraClient } from "../netra-client.js";
+import { Actions } from "./actions.js";
 import { Api } from "./api.js";
 import { Composer } from "./composer.js";
 import { ConnectionView } from "./connection-view.js";
@@ -8,18 +9,19 @@ import { ConversationView } from "./conversation-view.js";
 import { h, setText } from "./dom.js";
 import { plural } from "./format.js";
 import { History } from "./history.js";
-import { Notices, ask } from "./notices.js";
+import { Notices } from "./notices.js";
 import { QueueView } from "./queue-view.js";
 import { Sender } from "./sender.js";
 import { SessionModel } from "./session.js";
-import { fileLabel } from "./step-view.js";
 import { Drawer, ThreadsView } from "./threads-view.js";
+import { spoken } from "./words.js";
 
 const TYPING_MS = 5_000;
 
 /** The page of one user. */
 export class ChatApp {
   #parts;
+  #actions;
   #identity;
   #model = new SessionModel();
   #api;
@@ -41,6 +43,13 @@ export class ChatApp {
     this.#notices = new Notices(parts.notices);
     this.#api = new Api(base, () => identity.token());
     this.#client = this.#makeClient(base);
+    this.#actions = new Actions({
+      client: this.#client,
+      model: this.#model,
+      api: this.#api,
+      identity,
+      notices: this.#notices,
+    });
     const changed = () => this.#redraw();
     const problem = (error) => this.#notices.problem(error);
     this.#history = new History(this.#api, this.#model, { changed, problem });
@@ -54,7 +63,9 @@ export class ChatApp {
       takeBack: (draft) => this.#views.composer.restore(draft),
     });
     parts.newThread.addEventListener("click", () => this.#open(null));
-    parts.stopAll.addEventListener("click", () => this.#attempt(this.#client.stop({ all: true })));
+    parts.stopAll.addEventListener("click", () =>
+      this.#actions.attempt(this.#client.stop({ all: true })),
+    );
     setInterval(() => this.#views.conversation.tick(), 500);
   }
 
@@ -64,7 +75,8 @@ export class ChatApp {
     addEventListener("online", () => this.#client.reconnectNow());
     addEventListener("pageshow", ({ persisted }) => persisted && this.#client.reconnectNow());
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible" && this.#client.status.status === "waiting") this.#client.reconnectNow();
+      if (document.visibilityState === "visible" && this.#client.status.status === "waiting")
+        this.#client.reconnectNow();
     });
     this.#views.composer.focus();
   }
@@ -75,7 +87,11 @@ export class ChatApp {
     const url = new URL("ws", base);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const device = matchMedia("(pointer: coarse)").matches ? "phone" : "browser";
-    const client = new NetraClient({ url: url.href, token: (why) => this.#identity.token(why), device });
+    const client = new NetraClient({
+      url: url.href,
+      token: (why) => this.#identity.token(why),
+      device,
+    });
     const on = (type, listener) => client.addEventListener(type, ({ detail }) => listener(detail));
     on("status", () => this.#moved());
     on("welcome", (frame) => {
@@ -95,10 +111,10 @@ export class ChatApp {
     const parts = this.#parts;
     const turn = {
       now: this.#now,
-      stop: (run_id) => this.#attempt(this.#client.stop({ run_id })),
+      stop: (run_id) => this.#actions.attempt(this.#client.stop({ run_id })),
       showSteps: (run_id) => this.#history.steps(run_id),
       showWhole: (message) => this.#history.whole(message),
-      fileLink: (ref) => this.#fileLink(ref),
+      fileLink: (ref) => this.#actions.fileLink(ref),
       resend: (message) => this.#sender.resend(message),
       discard: (message) => this.#sender.discard(message),
       loadEarlier: (thread_id) => this.#history.earlier(thread_id),
@@ -109,13 +125,15 @@ export class ChatApp {
       threads: new ThreadsView(parts.threads, {
         now: this.#now,
         open: (thread_id) => this.#open(thread_id),
-        rename: (thread_id) => this.#rename(thread_id),
-        remove: (thread_id) => this.#remove(thread_id),
+        rename: (thread_id) => this.#actions.rename(thread_id),
+        remove: (thread_id) => this.#actions.remove(thread_id),
       }),
-      queue: new QueueView(parts.queue, ({ run_id }) => this.#attempt(this.#client.stop({ run_id }))),
+      queue: new QueueView(parts.queue, ({ run_id }) =>
+        this.#actions.attempt(this.#client.stop({ run_id })),
+      ),
       connection: new ConnectionView(parts.connection, {
         client: () => this.#client,
-        signIn: () => this.signIn(),
+        signIn: () => this.#actions.signIn(),
         announce: (text) => this.#notices.announce(text),
       }),
       composer: new Composer(parts.composer, {
@@ -124,53 +142,43 @@ export class ChatApp {
           return this.#sender.send(message, this.#thread);
         },
         stop: () => this.#stopHere(),
-        typing: (is_typing) => this.#thread && this.#client.tell("typing", { thread_id: this.#thread, is_typing }),
+        typing: (is_typing) =>
+          this.#thread && this.#client.tell("typing", { thread_id: this.#thread, is_typing }),
         upload: (file) => this.#api.upload(file),
         problem: (error) => this.#notices.problem(error),
       }),
     };
   }
 
-  /** Ask who the user is: a name in development, a token in production. */
-  async signIn() {
-    const production = this.#identity.mode === "production";
-    const field = production
-      ? { label: "Access token", value: "", multiline: true }
-      : { label: "User name", value: this.#identity.userId, maxlength: 64 };
-    const text = production
-      ? "Paste the token that your organisation gave you. It stays in this tab."
-      : "In development mode anyone on this machine may be anyone. Each name is a user of its own.";
-    const given = await ask({ title: production ? "Sign in" : "Who are you?", text, action: "Continue", field });
-    if (given === null || given === "") return;
-    if (production) this.#identity.signIn(given);
-    else if (!this.#identity.become(given)) {
-      this.#notices.problem(Object.assign(new Error("That cannot be a user name."), { recovery: "Use letters, digits, dot, dash and underscore." }));
-      return;
-    }
-    location.assign(location.pathname);
-  }
-
   #showUser(user_id) {
     setText(this.#parts.whoName, user_id);
-    setText(this.#parts.avatar, user_id.replace(/^guest-/, "").slice(0, 2).toUpperCase());
+    setText(
+      this.#parts.avatar,
+      user_id
+        .replace(/^guest-/, "")
+        .slice(0, 2)
+        .toUpperCase(),
+    );
     this.#parts.who.title = `Signed in as ${user_id}`;
-    this.#parts.who.onclick = () => this.signIn();
+    this.#parts.who.onclick = () => this.#actions.signIn();
   }
 
   #moved() {
     // The client reports its first state while this page is still being put together.
     this.#views?.connection.update();
-    if (this.#client.status.reason === "signed_out" && this.#client.status.status === "stopped") this.signIn();
+    if (this.#client.status.reason === "signed_out" && this.#client.status.status === "stopped")
+      this.#actions.signIn();
   }
 
   #seeded({ state }) {
+    this.#history.forget();
     for (const run_id of this.#model.timelines.seed(state.runs)) this.#history.steps(run_id, false);
     this.#redraw();
   }
 
   async #synced() {
     this.#model.absorb(this.#client.state);
-    if (this.#thread === null && this.#wanted !== null) this.#open(this.#wanted, false);
+    if (this.#thread === null && this.#wanted !== null) this.#openWanted();
     else if (this.#thread !== null) this.#history.open(this.#thread);
     this.#redraw();
     if (this.#parts.composer.agent.options.length > 1) return;
@@ -186,16 +194,12 @@ export class ChatApp {
   #applied(event) {
     this.#model.timelines.apply(event);
     if (event.type === "thread_deleted" && event.thread_id === this.#thread) this.#open(null);
-    if (!event.parent_run_id && event.thread_id === this.#thread) this.#announce(event);
+    const words = spoken(event);
+    if (words !== null && !event.parent_run_id && event.thread_id === this.#thread) {
+      this.#notices.announce(words);
+    }
     if (event.type === "user_message") this.#typing.delete(event.thread_id);
     this.#redraw();
-  }
-
-  #announce({ type, payload }) {
-    const status = { completed: "finished", failed: "failed", cancelled: "was stopped", interrupted: "was interrupted" }[payload?.status];
-    if (type === "agent_started") this.#notices.announce(`${payload.agent_name} has started.`);
-    if (type === "tool_executing") this.#notices.announce(payload.tool_purpose || payload.tool_name);
-    if (type === "agent_completed") this.#notices.announce(`The agent ${status}. ${(payload.final_response ?? "").slice(0, 300)}`);
   }
 
   #typed({ thread_id, is_typing }) {
@@ -206,9 +210,10 @@ export class ChatApp {
   }
 
   #redraw() {
-    this.#frame ??= document.visibilityState === "visible"
-      ? requestAnimationFrame(() => this.#draw())
-      : setTimeout(() => this.#draw(), 250);
+    this.#frame ??=
+      document.visibilityState === "visible"
+        ? requestAnimationFrame(() => this.#draw())
+        : setTimeout(() => this.#draw(), 250);
   }
 
   #draw() {
@@ -221,17 +226,31 @@ export class ChatApp {
     const { conversation, threads, composer, queue } = this.#views;
     conversation.update(this.#thread, this.#model);
     threads.update(this.#model.threads, this.#thread, new Set(roots.map((run) => run.thread_id)));
-    composer.setRunning({ running: here.length > 0, stopping: here.length > 0 && here.every((run) => run.state === "cancelling") });
+    composer.setRunning({
+      running: here.length > 0,
+      stopping: here.length > 0 && here.every((run) => run.state === "cancelling"),
+    });
     const waiting = this.#model.queue({ runs }, this.#thread);
-    queue.update(waiting.map((run) => ({ run, text: this.#model.textOf(this.#thread, run.message_id) })));
+    queue.update(
+      waiting.map((run) => ({ run, text: this.#model.textOf(this.#thread, run.message_id) })),
+    );
     this.#parts.stopAll.hidden = roots.length < 2;
-    const title = this.#model.threads.find((thread) => thread.thread_id === this.#thread)?.title || "New thread";
+    const title =
+      this.#model.threads.find((thread) => thread.thread_id === this.#thread)?.title ||
+      "New thread";
     setText(this.#parts.title, title);
     document.title = here.length > 0 ? `Working… ${title} · Netra` : `${title} · Netra`;
     this.#parts.welcome.hidden = this.#thread !== null || this.#client.status.status === "idle";
     const typing = (this.#typing.get(this.#thread) ?? 0) > Date.now();
     this.#parts.typing.hidden = !typing;
     setText(this.#parts.typingText, typing ? "Typing on another device…" : "");
+  }
+
+  /** Open the thread that the address names, unless it is known to be gone. */
+  #openWanted() {
+    const { threads } = this.#model;
+    const here = threads.some((thread) => thread.thread_id === this.#wanted);
+    this.#open(here || threads.length >= 100 ? this.#wanted : null, false);
   }
 
   #open(thread_id, focus = true) {
@@ -248,46 +267,28 @@ export class ChatApp {
   }
 
   #stopHere() {
-    const here = this.#client.state.runs.filter((run) => run.thread_id === this.#thread && run.parent_run_id === null && run.place === null);
-    for (const { run_id } of here) this.#attempt(this.#client.stop({ run_id }));
-  }
-
-  async #attempt(reply) {
-    try {
-      return await reply;
-    } catch (error) {
-      this.#notices.problem(error);
-      return null;
-    }
-  }
-
-  async #rename(thread_id) {
-    const thread = this.#model.threads.find((one) => one.thread_id === thread_id);
-    const title = await ask({ title: "Rename thread", action: "Rename", field: { label: "Title", value: thread?.title ?? "", maxlength: 200 } });
-    if (title) await this.#attempt(this.#client.request("rename_thread", { thread_id, title }));
-  }
-
-  async #remove(thread_id) {
-    const thread = this.#model.threads.find((one) => one.thread_id === thread_id);
-    const text = `“${thread?.title || "Untitled"}” and its messages will be deleted on all your devices.`;
-    const answer = await ask({ title: "Delete this thread?", text, action: "Delete", danger: true });
-    if (answer !== null) await this.#attempt(this.#client.request("delete_thread", { thread_id }));
-  }
-
-  #fileLink(ref) {
-    const open = async () => {
-      const blob = await this.#attempt(this.#api.file(ref.file_id));
-      if (blob === null) return;
-      const address = URL.createObjectURL(blob);
-      h("a", { href: address, download: `${ref.file_id}.txt` }).click();
-      setTimeout(() => URL.revokeObjectURL(address), 60_000);
-    };
-    return h("button", { class: "ghost small", type: "button", on: { click: open } }, fileLabel(ref));
+    const here = this.#client.state.runs.filter(
+      (run) => run.thread_id === this.#thread && run.parent_run_id === null && run.place === null,
+    );
+    for (const { run_id } of here) this.#actions.attempt(this.#client.stop({ run_id }));
   }
 
   #showStarters(agents) {
-    const items = agents.filter((agent) => agent.description).slice(0, 4).map(({ name, description }) =>
-      h("li", {}, h("button", { type: "button", on: { click: () => this.#choose(name) } }, h("strong", {}, name), h("span", {}, description))));
+    const items = agents
+      .filter((agent) => agent.description)
+      .slice(0, 4)
+      .map(({ name, description }) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            { type: "button", on: { click: () => this.#choose(name) } },
+            h("strong", {}, name),
+            h("span", {}, description),
+          ),
+        ),
+      );
     this.#parts.starters.replaceChildren(...items);
     this.#parts.starters.setAttribute("aria-label", plural(items.length, "agent"));
   }

@@ -18,7 +18,9 @@ function guest() {
 export function claimsOf(token) {
   try {
     const body = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(body), (c) => c.charCodeAt(0))));
+    return JSON.parse(
+      new TextDecoder().decode(Uint8Array.from(atob(body), (c) => c.charCodeAt(0))),
+    );
   } catch {
     return {};
   }

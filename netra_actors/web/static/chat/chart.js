@@ -32,12 +32,37 @@ export function barChart(points, title, width) {
     const y = row * (BAR + GAP);
     const length = Math.max(Math.abs(value) * scale, value === 0 ? 0 : 2);
     const x = value < 0 ? zero - length : zero;
-    return svg("g", {},
+    return svg(
+      "g",
+      {},
       svg("title", {}, `${label}: ${text ?? formatNumber(value)}`),
-      svg("text", { class: "chart-label", x: left - 12, y: y + BAR / 2, "text-anchor": "end", dy: "0.35em" }, shorten(label, Math.floor(left / 7.2))),
-      svg("rect", { class: "chart-track", x: left, y, width: width - left - right, height: BAR, rx: 4 }),
-      svg("rect", { class: value < 0 ? "chart-bar negative" : "chart-bar", x, y, width: length, height: BAR, rx: 4 }),
-      svg("text", { class: "chart-value", x: width - right + 10, y: y + BAR / 2, dy: "0.35em" }, text ?? formatNumber(value)));
+      svg(
+        "text",
+        { class: "chart-label", x: left - 12, y: y + BAR / 2, "text-anchor": "end", dy: "0.35em" },
+        shorten(label, Math.floor(left / 7.2)),
+      ),
+      svg("rect", {
+        class: "chart-track",
+        x: left,
+        y,
+        width: width - left - right,
+        height: BAR,
+        rx: 4,
+      }),
+      svg("rect", {
+        class: value < 0 ? "chart-bar negative" : "chart-bar",
+        x,
+        y,
+        width: length,
+        height: BAR,
+        rx: 4,
+      }),
+      svg(
+        "text",
+        { class: "chart-value", x: width - right + 10, y: y + BAR / 2, dy: "0.35em" },
+        text ?? formatNumber(value),
+      ),
+    );
   });
   return frame(title, width, height, rows);
 }
@@ -60,26 +85,56 @@ export function lineChart(points, title, width) {
   const [floor, ceiling] = [low >= 0 && low - pad < 0 ? 0 : low - pad, high + pad];
   const x = (index) => left + (index * (width - left - right)) / Math.max(1, points.length - 1);
   const y = (value) => top + ((ceiling - value) * (height - top - bottom)) / (ceiling - floor || 1);
-  const path = points.map((point, index) => `${index === 0 ? "M" : "L"}${x(index).toFixed(1)} ${y(point.value).toFixed(1)}`).join("");
+  const path = points
+    .map(
+      (point, index) =>
+        `${index === 0 ? "M" : "L"}${x(index).toFixed(1)} ${y(point.value).toFixed(1)}`,
+    )
+    .join("");
   const area = `${path}L${x(points.length - 1).toFixed(1)} ${height - bottom}L${left} ${height - bottom}Z`;
   const ticks = [0, 0.5, 1].map((part) => floor + (ceiling - floor) * part);
   return frame(title, width, height, [
     ...ticks.map((tick) => [
       svg("line", { class: "chart-grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
-      svg("text", { class: "chart-tick", x: left - 8, y: y(tick), dy: "0.35em", "text-anchor": "end" }, formatNumber(Number(tick.toPrecision(3)))),
+      svg(
+        "text",
+        { class: "chart-tick", x: left - 8, y: y(tick), dy: "0.35em", "text-anchor": "end" },
+        formatNumber(Number(tick.toPrecision(3))),
+      ),
     ]),
     svg("path", { class: "chart-area", d: area }),
     svg("path", { class: "chart-line", d: path }),
-    points.length > 40 ? [] : points.map((point, index) =>
-      svg("circle", { class: "chart-dot", cx: x(index), cy: y(point.value), r: 3 },
-        svg("title", {}, `${point.label}: ${formatNumber(point.value)}`))),
+    points.length > 40
+      ? []
+      : points.map((point, index) =>
+          svg(
+            "circle",
+            { class: "chart-dot", cx: x(index), cy: y(point.value), r: 3 },
+            svg("title", {}, `${point.label}: ${formatNumber(point.value)}`),
+          ),
+        ),
     svg("text", { class: "chart-tick", x: left, y: height - 6 }, shorten(points[0].label, 20)),
-    svg("text", { class: "chart-tick", x: width - right, y: height - 6, "text-anchor": "end" }, shorten(points.at(-1).label, 20)),
+    svg(
+      "text",
+      { class: "chart-tick", x: width - right, y: height - 6, "text-anchor": "end" },
+      shorten(points.at(-1).label, 20),
+    ),
   ]);
 }
 
 function frame(title, width, height, children) {
-  return svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title }, children);
+  return svg(
+    "svg",
+    {
+      class: "chart",
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      role: "img",
+      "aria-label": title,
+    },
+    children,
+  );
 }
 
 /**
@@ -100,12 +155,15 @@ export function fitted(draw, points, title) {
   return box;
 }
 
-const SERIES_KEY = /^(date|day|week|month|quarter|year|hour|time|period|timestamp|bucket|at)$|_(date|day|week|month|at)$/i;
+const SERIES_KEY =
+  /^(date|day|week|month|quarter|year|hour|time|period|timestamp|bucket|at)$|_(date|day|week|month|at)$/i;
 /** What is worth comparing by eye; line numbers and days are not. */
-const MEASURE_KEY = /usd|eur|cost|saving|spend|price|share|ratio|rate|calls|count|tokens|total|amount|value|score|percent|pct|bytes|rows|users|errors|_ms$|_s$|seconds/i;
+const MEASURE_KEY =
+  /usd|eur|cost|saving|spend|price|share|ratio|rate|calls|count|tokens|total|amount|value|score|percent|pct|bytes|rows|users|errors|_ms$|_s$|seconds/i;
 const MONEY_KEY = /(^|_)(usd|eur|dollars)(_|$)|^cost|^saving/i;
 const CHANGE_KEY = /delta|change|excess|wasted|monthly/i;
-const NAME_KEY = /^(name|label|title|category|region|product|segment|group|key|id|agent|tool|item|metric|channel|source)$|_name$/i;
+const NAME_KEY =
+  /^(name|label|title|category|region|product|segment|group|key|id|agent|tool|item|metric|channel|source)$|_name$/i;
 
 /**
  * Find what of a table's rows is worth a chart: a label column and a number column.
@@ -116,8 +174,16 @@ const NAME_KEY = /^(name|label|title|category|region|product|segment|group|key|i
 export function chartable(rows) {
   if (rows.length < 2) return null;
   const keys = Object.keys(rows[0]);
-  const numeric = keys.filter((key) => MEASURE_KEY.test(key) && !SERIES_KEY.test(key) && rows.every((row) => Number.isFinite(row[key])));
-  const text = keys.filter((key) => rows.every((row) => ["string", "number"].includes(typeof row[key])) && !numeric.includes(key));
+  const numeric = keys.filter(
+    (key) =>
+      MEASURE_KEY.test(key) &&
+      !SERIES_KEY.test(key) &&
+      rows.every((row) => Number.isFinite(row[key])),
+  );
+  const text = keys.filter(
+    (key) =>
+      rows.every((row) => ["string", "number"].includes(typeof row[key])) && !numeric.includes(key),
+  );
   if (numeric.length === 0 || text.length === 0) return null;
   const money = numeric.filter((one) => MONEY_KEY.test(one));
   const key = money.find((one) => CHANGE_KEY.test(one)) ?? money[0] ?? numeric[0];

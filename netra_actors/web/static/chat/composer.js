@@ -56,8 +56,12 @@ export class Composer {
   setAgents(agents) {
     const { agent } = this.#parts;
     const chosen = agent.value;
-    agent.replaceChildren(h("option", { value: "" }, "Default agent"),
-      ...agents.map(({ name, description }) => h("option", { value: name, title: description }, name)));
+    agent.replaceChildren(
+      h("option", { value: "" }, "Default agent"),
+      ...agents.map(({ name, description }) =>
+        h("option", { value: name, title: description }, name),
+      ),
+    );
     agent.value = agents.some(({ name }) => name === chosen) ? chosen : "";
     agent.parentElement.hidden = agents.length === 0;
   }
@@ -75,7 +79,8 @@ export class Composer {
     const input = this.#input;
     input.addEventListener("keydown", (event) => {
       // An input method's Enter picks a word; it is not for us.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229)
+        return;
       event.preventDefault();
       this.#submit();
     });
@@ -152,7 +157,9 @@ export class Composer {
   }
 
   async #add(files) {
-    await Promise.all(files.slice(0, MAX_FILES - this.#files.length).map((file) => this.#upload(file)));
+    await Promise.all(
+      files.slice(0, MAX_FILES - this.#files.length).map((file) => this.#upload(file)),
+    );
   }
 
   async #upload(file) {
@@ -174,14 +181,35 @@ export class Composer {
       this.#refresh();
       this.focus();
     };
-    const state = entry.stored === null ? h("span", { class: "spinner", role: "status", "aria-label": "Uploading" }) : icon("file");
-    return h("li", { class: "chip", testid: "attachment" }, state, h("span", { class: "chip-name" }, entry.name), h("span", { class: "quiet" }, formatBytes(entry.bytes)),
-      h("button", { class: "ghost icon-only", type: "button", "aria-label": `Remove ${entry.name}`, on: { click: remove } }, icon("close")));
+    const state =
+      entry.stored === null
+        ? h("span", { class: "spinner", role: "status", "aria-label": "Uploading" })
+        : icon("file");
+    return h(
+      "li",
+      { class: "chip", testid: "attachment" },
+      state,
+      h("span", { class: "chip-name" }, entry.name),
+      h("span", { class: "quiet" }, formatBytes(entry.bytes)),
+      h(
+        "button",
+        {
+          class: "ghost icon-only",
+          type: "button",
+          "aria-label": `Remove ${entry.name}`,
+          on: { click: remove },
+        },
+        icon("close"),
+      ),
+    );
   }
 
   #refresh() {
     const { files, send } = this.#parts;
-    arrange(files, this.#files.map((entry) => this.#chip(entry)));
+    arrange(
+      files,
+      this.#files.map((entry) => this.#chip(entry)),
+    );
     files.hidden = this.#files.length === 0;
     const uploading = this.#files.some((entry) => entry.stored === null);
     send.disabled = uploading || (this.#input.value.trim() === "" && this.#files.length === 0);
@@ -192,8 +220,9 @@ export class Composer {
     if (send.disabled) return;
     let content = this.#input.value.trim();
     if (encoder.encode(JSON.stringify(content)).length > PASTE_BYTES - 800) {
-      this.#input.value = "";
+      const before = this.#files.length;
       await this.#addText(content, "message");
+      if (this.#files.length === before) return; // It could not be stored; the text stays here.
       content = `${content.slice(0, 200)}…`;
     }
     const files = this.#files.map((entry) => entry.stored).filter(Boolean);

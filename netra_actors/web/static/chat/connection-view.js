@@ -8,7 +8,10 @@ const STOPPED = {
   unauthorized: ["Session expired", "Sign in again to go on."],
   signed_out: ["Signed out", "Sign in to go on."],
   frame_too_large: ["Stopped", "A message was larger than the service takes. Reload the page."],
-  fold_failed: ["Stopped", "An event could not be understood. Reconnect to start from a fresh picture."],
+  fold_failed: [
+    "Stopped",
+    "An event could not be understood. Reconnect to start from a fresh picture.",
+  ],
   left: ["Closed", "The connection was closed."],
 };
 
@@ -21,13 +24,23 @@ const STOPPED = {
  */
 export function describeConnection(status, { now, online }) {
   if (status.status === "stopped") {
-    const [label, hint] = STOPPED[status.reason] ?? ["Disconnected", "The service ended the connection."];
+    const [label, hint] = STOPPED[status.reason] ?? [
+      "Disconnected",
+      "The service ended the connection.",
+    ];
     const signIn = ["signed_out", "unauthorized", "forbidden"].includes(status.reason);
-    const state = { limit: "limit", signed_out: "expired", unauthorized: "expired" }[status.reason] ?? "stopped";
+    const state =
+      { limit: "limit", signed_out: "expired", unauthorized: "expired" }[status.reason] ??
+      "stopped";
     return { state, label, hint, action: signIn ? "Sign in" : "Reconnect now" };
   }
   if (!online && status.status !== "live") {
-    return { state: "offline", label: "Offline", hint: "No network. Runs go on without you.", action: "Reconnect now" };
+    return {
+      state: "offline",
+      label: "Offline",
+      hint: "No network. Runs go on without you.",
+      action: "Reconnect now",
+    };
   }
   switch (status.status) {
     case "live":
@@ -37,7 +50,12 @@ export function describeConnection(status, { now, online }) {
     case "waiting": {
       const seconds = Math.ceil((status.retry_at - now) / 1_000);
       const label = seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting…";
-      return { state: "reconnecting", label, hint: "Runs go on; nothing is lost.", action: seconds > 0 ? "Reconnect now" : null };
+      return {
+        state: "reconnecting",
+        label,
+        hint: "Runs go on; nothing is lost.",
+        action: seconds > 0 ? "Reconnect now" : null,
+      };
     }
     default:
       return { state: "connecting", label: "Connecting…", hint: "", action: null };
@@ -88,6 +106,9 @@ export class ConnectionView {
     const back = state === "connected" && this.#announced !== "connecting";
     this.#announced = state;
     if (back) this.#client.announce("Connected again.");
-    else if (state !== "connected") this.#client.announce(`${state === "reconnecting" ? "Connection lost, reconnecting" : label}. ${hint}`);
+    else if (state !== "connected")
+      this.#client.announce(
+        `${state === "reconnecting" ? "Connection lost, reconnecting" : label}. ${hint}`,
+      );
   }
 }

@@ -9,9 +9,15 @@ import { tick } from "./step-view.js";
 const NEAR = 90;
 
 function problemOf({ message, recovery }) {
-  const button = (action, text) => h("button", { class: "ghost small", type: "button", data: { action } }, text);
-  return h("div", { class: "message-problem", role: "alert", testid: "message-problem" },
-    h("p", {}, message), recovery && h("p", { class: "quiet" }, recovery), h("p", {}, button("resend", "Send again"), button("discard", "Discard")));
+  const button = (action, text) =>
+    h("button", { class: "ghost small", type: "button", data: { action } }, text);
+  return h(
+    "div",
+    { class: "message-problem", role: "alert", testid: "message-problem" },
+    h("p", {}, message),
+    recovery && h("p", { class: "quiet" }, recovery),
+    h("p", {}, button("resend", "Send again"), button("discard", "Discard")),
+  );
 }
 
 /** A user's message. */
@@ -24,8 +30,17 @@ class MessageView {
 
   constructor(message, actions) {
     this.#actions = actions;
-    this.element = h("article", { class: "message-user", testid: "message-user", "aria-label": "You", data: { messageId: message.message_id } },
-      h("div", { class: "bubble" }, this.#text), this.#meta);
+    this.element = h(
+      "article",
+      {
+        class: "message-user",
+        testid: "message-user",
+        "aria-label": "You",
+        data: { messageId: message.message_id },
+      },
+      h("div", { class: "bubble" }, this.#text),
+      this.#meta,
+    );
     this.element.addEventListener("click", ({ target }) => {
       const action = target.closest("[data-action]")?.dataset.action;
       if (action !== undefined) actions[action](this.#drawn);
@@ -36,9 +51,15 @@ class MessageView {
     setText(this.#text, run?.question ?? message.content);
     this.#drawn = message;
     this.element.classList.toggle("sending", message.sending === true);
-    const files = (run?.attachments ?? message.attachments ?? []).map((file) => `${file.name} (${formatBytes(file.bytes)})`);
+    const files = (run?.attachments ?? message.attachments ?? []).map(
+      (file) => `${file.name} (${formatBytes(file.bytes)})`,
+    );
     const waits = run?.status === "queued" && run.place ? `waiting, place ${run.place}` : null;
-    const when = message.sending ? "Sending…" : message.error ? "Not sent" : formatInstant(message.created_at, this.#actions.now());
+    const when = message.sending
+      ? "Sending…"
+      : message.error
+        ? "Not sent"
+        : formatInstant(message.created_at, this.#actions.now());
     setText(this.#meta, [...files, waits, when].filter(Boolean).join(" · "));
     if ((this.#problem !== null) === Boolean(message.error)) return;
     this.#problem?.remove();
@@ -109,12 +130,16 @@ export class ConversationView {
     for (const item of items) {
       const view = this.#views.get(item.key) ?? this.#make(item);
       if (item.run_id !== undefined) view.update(model.timelines.get(item.run_id), item.answer);
-      else if (item.message !== undefined) view.update(item.message, model.timelines.get(item.message.run_id));
+      else if (item.message !== undefined)
+        view.update(item.message, model.timelines.get(item.message.run_id));
       else view.update(item.answer);
       views.set(item.key, view);
     }
     this.#views = views;
-    arrange(this.#list, [...views.values()].map((view) => view.element));
+    arrange(
+      this.#list,
+      [...views.values()].map((view) => view.element),
+    );
     this.tick();
     this.#earlier.hidden = thread_id === null || items.length === 0 || model.isComplete(thread_id);
     this.#follow();
@@ -127,7 +152,9 @@ export class ConversationView {
 
   #make(item) {
     if (item.run_id !== undefined) return new TurnView(item.run_id, this.#actions);
-    return item.message === undefined ? new PlainView() : new MessageView(item.message, this.#actions);
+    return item.message === undefined
+      ? new PlainView()
+      : new MessageView(item.message, this.#actions);
   }
 
   async #loadEarlier() {

@@ -21,14 +21,18 @@ export function formatDuration(ms) {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours < 48
+    ? `${hours} h ${minutes % 60} min`
+    : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 /** Write a number of bytes. @param {number} bytes */
 export function formatBytes(bytes) {
   if (!(bytes >= 1_024)) return `${bytes} B`;
   const kib = bytes / 1_024;
-  return kib < 1_024 ? `${fine.format(Math.round(kib * 10) / 10)} KiB` : `${fine.format(Math.round(kib / 102.4) / 10)} MiB`;
+  return kib < 1_024
+    ? `${fine.format(Math.round(kib * 10) / 10)} KiB`
+    : `${fine.format(Math.round(kib / 102.4) / 10)} MiB`;
 }
 
 /** Write an instant: the time today, the date before. @param {number} at @param {number} now */
@@ -46,7 +50,20 @@ export function plural(count, noun) {
   return `${whole.format(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-const ACRONYMS = new Set(["id", "url", "api", "cpu", "csv", "sla", "ai", "p50", "p90", "p95", "p99", "usd"]);
+const ACRONYMS = new Set([
+  "id",
+  "url",
+  "api",
+  "cpu",
+  "csv",
+  "sla",
+  "ai",
+  "p50",
+  "p90",
+  "p95",
+  "p99",
+  "usd",
+]);
 
 /** Turn a key such as `cost_per_run_usd` into words. @param {string} key */
 export function humanize(key) {
@@ -54,7 +71,9 @@ export function humanize(key) {
     .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
     .split(/[\s_\-.]+/)
     .filter((word) => word !== "");
-  const text = words.map((word) => (ACRONYMS.has(word.toLowerCase()) ? word.toUpperCase() : word.toLowerCase()));
+  const text = words.map((word) =>
+    ACRONYMS.has(word.toLowerCase()) ? word.toUpperCase() : word.toLowerCase(),
+  );
   const sentence = text.join(" ");
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
@@ -72,7 +91,9 @@ const HINTS = [
 ];
 
 function ratio(value) {
-  return Math.abs(value) <= 1 ? `${formatNumber(Math.round(value * 1_000) / 10)} %` : formatNumber(value);
+  return Math.abs(value) <= 1
+    ? `${formatNumber(Math.round(value * 1_000) / 10)} %`
+    : formatNumber(value);
 }
 
 /** Seconds or milliseconds since 1970, whichever makes a date of our time. */
@@ -84,7 +105,12 @@ function instant(value) {
 
 function money(value, currency) {
   const digits = Math.abs(value) >= 1_000 || Number.isInteger(value) ? 0 : 2;
-  const style = { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: Math.abs(value) < 0.1 && value !== 0 ? 4 : digits };
+  const style = {
+    style: "currency",
+    currency,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: Math.abs(value) < 0.1 && value !== 0 ? 4 : digits,
+  };
   return new Intl.NumberFormat("en", style).format(value);
 }
 

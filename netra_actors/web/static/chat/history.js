@@ -38,9 +38,16 @@ export class History {
     else await this.#unasked(thread_id);
   }
 
+  /** A snapshot came: there may be messages between what is here and what it has. */
+  forget() {
+    this.#opened.clear();
+  }
+
   /** Load the messages before the oldest one that is here. */
   async earlier(thread_id) {
-    const oldest = this.#model.messages(thread_id).find((message) => !message.sending && !message.error);
+    const oldest = this.#model
+      .messages(thread_id)
+      .find((message) => !message.sending && !message.error);
     await this.#messages(thread_id, oldest?.message_id ?? null);
   }
 

@@ -87,17 +87,48 @@ function continues(line, kind) {
 }
 
 function cells(line) {
-  return line.trim().replace(/^\||\|$/g, "").split("|").map((cell) => cell.trim());
+  return line
+    .trim()
+    .replace(/^\||\|$/g, "")
+    .split("|")
+    .map((cell) => cell.trim());
 }
 
 function drawTable(source) {
   const [head, , ...rows] = source.split("\n").map(cells);
-  const numeric = head.map((_, column) => rows.every((row) => /^[-+$€]?[\d.,\s]+%?$/.test(row[column] ?? "")));
-  const cell = (tag, text, column) => h(tag, { class: numeric[column] ? "number" : null }, inline(text));
-  return h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": "Table" },
-    h("table", {},
-      h("thead", {}, h("tr", {}, head.map((text, column) => cell("th", text, column)))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, head.map((_, column) => cell("td", row[column] ?? "", column)))))));
+  const numeric = head.map((_, column) =>
+    rows.every((row) => /^[-+$€]?[\d.,\s]+%?$/.test(row[column] ?? "")),
+  );
+  const cell = (tag, text, column) =>
+    h(tag, { class: numeric[column] ? "number" : null }, inline(text));
+  return h(
+    "div",
+    { class: "table-scroll", tabindex: "0", role: "region", "aria-label": "Table" },
+    h(
+      "table",
+      {},
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          head.map((text, column) => cell("th", text, column)),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map((row) =>
+          h(
+            "tr",
+            {},
+            head.map((_, column) => cell("td", row[column] ?? "", column)),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function drawList(source) {

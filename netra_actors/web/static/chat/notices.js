@@ -26,9 +26,22 @@ export class Notices {
   problem(error) {
     const wait = error.retry_after_s ? ` Try again in ${Math.ceil(error.retry_after_s)} s.` : "";
     const close = () => notice.remove();
-    const notice = h("div", { class: "notice", role: "alert", testid: "notice" }, icon("warning"),
-      h("div", {}, h("p", {}, error.message), (error.recovery || wait) && h("p", { class: "quiet" }, `${error.recovery ?? ""}${wait}`)),
-      h("button", { class: "ghost icon-only", type: "button", "aria-label": "Dismiss", on: { click: close } }, icon("close")));
+    const notice = h(
+      "div",
+      { class: "notice", role: "alert", testid: "notice" },
+      icon("warning"),
+      h(
+        "div",
+        {},
+        h("p", {}, error.message),
+        (error.recovery || wait) && h("p", { class: "quiet" }, `${error.recovery ?? ""}${wait}`),
+      ),
+      h(
+        "button",
+        { class: "ghost icon-only", type: "button", "aria-label": "Dismiss", on: { click: close } },
+        icon("close"),
+      ),
+    );
     this.#box.append(notice);
     while (this.#box.childElementCount > MAX_NOTICES) this.#box.firstElementChild.remove();
     setTimeout(close, STAY_MS);
@@ -44,16 +57,49 @@ export class Notices {
  */
 export function ask({ title, text, action, danger = false, field }) {
   const tag = field?.multiline ? "textarea" : "input";
-  const input = field && h(tag, { id: "ask-field", class: "field", rows: field.multiline ? 4 : null, maxlength: field.maxlength, autocomplete: "off", spellcheck: "false", required: true });
+  const input =
+    field &&
+    h(tag, {
+      id: "ask-field",
+      class: "field",
+      rows: field.multiline ? 4 : null,
+      maxlength: field.maxlength,
+      autocomplete: "off",
+      spellcheck: "false",
+      required: true,
+    });
   if (input) input.value = field.value;
-  const dialog = h("dialog", { class: "dialog", "aria-labelledby": "ask-title" },
-    h("form", { method: "dialog" },
+  const dialog = h(
+    "dialog",
+    { class: "dialog", "aria-labelledby": "ask-title" },
+    h(
+      "form",
+      { method: "dialog" },
       h("h2", { id: "ask-title" }, title),
       text && h("p", { class: "quiet" }, text),
-      input && h("label", { for: "ask-field" }, field.label), input,
-      h("div", { class: "dialog-actions" },
-        h("button", { class: "ghost", type: "button", on: { click: () => dialog.close("") } }, "Cancel"),
-        h("button", { class: danger ? "solid danger" : "solid", type: "submit", value: "yes", testid: "dialog-ok" }, action))));
+      input && h("label", { for: "ask-field" }, field.label),
+      input,
+      h(
+        "div",
+        { class: "dialog-actions" },
+        h(
+          "button",
+          { class: "ghost", type: "button", on: { click: () => dialog.close("") } },
+          "Cancel",
+        ),
+        h(
+          "button",
+          {
+            class: danger ? "solid danger" : "solid",
+            type: "submit",
+            value: "yes",
+            testid: "dialog-ok",
+          },
+          action,
+        ),
+      ),
+    ),
+  );
   document.body.append(dialog);
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {

@@ -28,15 +28,33 @@ export class QueueView {
       items.set(run.run_id, item);
     }
     this.#items = items;
-    arrange(this.#list, [...items.values()].map((item) => item.element));
+    arrange(
+      this.#list,
+      [...items.values()].map((item) => item.element),
+    );
     this.#box.hidden = items.size === 0;
   }
 
   #make(run) {
     const place = h("span", { class: "place" });
     const text = h("span", { class: "queue-text" });
-    const button = h("button", { class: "ghost icon-only", type: "button", testid: "queue-remove", on: { click: () => this.#remove(run) } }, icon("close"));
-    const element = h("li", { testid: "queue-item", data: { messageId: run.message_id ?? "" } }, place, text, button);
+    const button = h(
+      "button",
+      {
+        class: "ghost icon-only",
+        type: "button",
+        testid: "queue-remove",
+        on: { click: () => this.#remove(run) },
+      },
+      icon("close"),
+    );
+    const element = h(
+      "li",
+      { testid: "queue-item", data: { messageId: run.message_id ?? "" } },
+      place,
+      text,
+      button,
+    );
     return { element, place, text, button };
   }
 }

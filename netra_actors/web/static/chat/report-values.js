@@ -12,7 +12,8 @@ const MAX_DEPTH = 4;
 const LONG_TEXT = 60;
 
 /** Whether a value is a JSON object. */
-export const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+export const isRecord = (value) =>
+  value !== null && typeof value === "object" && !Array.isArray(value);
 const isScalar = (value) => value === null || typeof value !== "object";
 
 /** Whether a text is a sentence rather than a word. */
@@ -21,7 +22,10 @@ export const isLong = (value) => typeof value === "string" && value.length > LON
 /** Whether there is anything to show in a value. */
 export function isEmpty(value) {
   if (value === null || value === undefined || value === "") return true;
-  return typeof value === "object" && Object.values(value).every((one) => typeof one === "object" && isEmpty(one));
+  return (
+    typeof value === "object" &&
+    Object.values(value).every((one) => typeof one === "object" && isEmpty(one))
+  );
 }
 
 /** Draw Markdown. @param {string} text */
@@ -33,24 +37,46 @@ export function prose(text) {
 
 /** Numbers as cards. @param {[string, number][]} entries */
 export function cards(entries) {
-  return h("dl", { class: "cards" }, entries.map(([key, value]) =>
-    h("div", { class: "card" }, h("dt", { title: labelOf(key) }, labelOf(key)), h("dd", {}, formatValue(key, value)))));
+  return h(
+    "dl",
+    { class: "cards" },
+    entries.map(([key, value]) =>
+      h(
+        "div",
+        { class: "card" },
+        h("dt", { title: labelOf(key) }, labelOf(key)),
+        h("dd", {}, formatValue(key, value)),
+      ),
+    ),
+  );
 }
 
 /** Short facts in one line. @param {[string, unknown][]} entries */
 export function tags(entries) {
-  return h("p", { class: "tags" }, entries.map(([key, value]) => h("span", { class: "tag" }, `${labelOf(key)} `, h("b", {}, formatValue(key, value)))));
+  return h(
+    "p",
+    { class: "tags" },
+    entries.map(([key, value]) =>
+      h("span", { class: "tag" }, `${labelOf(key)} `, h("b", {}, formatValue(key, value))),
+    ),
+  );
 }
 
 function cellText(key, value) {
   if (isScalar(value)) return formatValue(key, value);
-  if (!Array.isArray(value)) return Object.entries(value).filter(([, one]) => isScalar(one)).map(([inner, one]) => `${labelOf(inner)} ${formatValue(inner, one)}`).join(", ");
+  if (!Array.isArray(value))
+    return Object.entries(value)
+      .filter(([, one]) => isScalar(one))
+      .map(([inner, one]) => `${labelOf(inner)} ${formatValue(inner, one)}`)
+      .join(", ");
   if (value.every(isScalar)) return value.map((one) => formatValue(key, one)).join(", ");
   return formatNumber(value.length);
 }
 
 function columnsOf(rows) {
-  const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((key) => rows.some((row) => !isEmpty(row[key])));
+  const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((key) =>
+    rows.some((row) => !isEmpty(row[key])),
+  );
   const plain = keys.filter((key) => rows.every((row) => isScalar(row[key] ?? null)));
   const rest = keys.filter((key) => !plain.includes(key));
   return [...plain, ...rest].slice(0, MAX_COLUMNS);
@@ -58,19 +84,56 @@ function columnsOf(rows) {
 
 function table(name, rows) {
   const keys = columnsOf(rows);
-  const numeric = new Set(keys.filter((key) => rows.every((row) => typeof row[key] === "number" || row[key] == null)));
-  const wordy = new Set(keys.filter((key) => rows.some((row) => cellText(key, row[key] ?? null).length > 28)));
-  const cell = (tag, key, text) => h(tag, { class: numeric.has(key) ? "number" : wordy.has(key) ? "wordy" : null, scope: tag === "th" ? "col" : null }, text);
-  const draw = (row) => h("tr", {}, keys.map((key) => cell("td", key, cellText(key, row[key] ?? null))));
+  const numeric = new Set(
+    keys.filter((key) => rows.every((row) => typeof row[key] === "number" || row[key] == null)),
+  );
+  const wordy = new Set(
+    keys.filter((key) => rows.some((row) => cellText(key, row[key] ?? null).length > 28)),
+  );
+  const cell = (tag, key, text) =>
+    h(
+      tag,
+      {
+        class: numeric.has(key) ? "number" : wordy.has(key) ? "wordy" : null,
+        scope: tag === "th" ? "col" : null,
+      },
+      text,
+    );
+  const draw = (row) =>
+    h(
+      "tr",
+      {},
+      keys.map((key) => cell("td", key, cellText(key, row[key] ?? null))),
+    );
   const body = h("tbody", {}, rows.slice(0, FEW_ROWS).map(draw));
-  const more = h("button", { class: "ghost small more-rows", type: "button" }, `Show all ${plural(rows.length, "row")}`);
+  const more = h(
+    "button",
+    { class: "ghost small more-rows", type: "button" },
+    `Show all ${plural(rows.length, "row")}`,
+  );
   more.addEventListener("click", () => {
     body.append(...rows.slice(FEW_ROWS, MAX_ROWS).map(draw));
     more.remove();
   });
   return [
-    h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": name },
-      h("table", {}, h("thead", {}, h("tr", {}, keys.map((key) => cell("th", key, labelOf(key))))), body)),
+    h(
+      "div",
+      { class: "table-scroll", tabindex: "0", role: "region", "aria-label": name },
+      h(
+        "table",
+        {},
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            keys.map((key) => cell("th", key, labelOf(key))),
+          ),
+        ),
+        body,
+      ),
+    ),
     rows.length > FEW_ROWS && more,
   ];
 }
@@ -85,15 +148,33 @@ function table(name, rows) {
 export function chartOf(name, rows) {
   const found = chartable(rows);
   if (found === null) return null;
-  const points = rows.map((row) => ({ label: String(row[found.label]), value: row[found.key], text: formatValue(found.key, row[found.key]) }));
+  const points = rows.map((row) => ({
+    label: String(row[found.label]),
+    value: row[found.key],
+    text: formatValue(found.key, row[found.key]),
+  }));
   const caption = `${name}: ${labelOf(found.key).toLowerCase()}`;
   const draw = found.kind === "line" ? lineChart : barChart;
-  return h("figure", { class: "figure" }, h("figcaption", {}, caption), fitted(draw, points, caption));
+  return h(
+    "figure",
+    { class: "figure" },
+    h("figcaption", {}, caption),
+    fitted(draw, points, caption),
+  );
 }
 
 function list(key, values) {
-  if (values.some(isLong)) return h("ul", { class: "bullets" }, values.map((value) => h("li", {}, formatValue(key, value))));
-  return h("p", { class: "words" }, values.map((value) => h("span", { class: "badge" }, formatValue(key, value))));
+  if (values.some(isLong))
+    return h(
+      "ul",
+      { class: "bullets" },
+      values.map((value) => h("li", {}, formatValue(key, value))),
+    );
+  return h(
+    "p",
+    { class: "words" },
+    values.map((value) => h("span", { class: "badge" }, formatValue(key, value))),
+  );
 }
 
 function raw(content) {
@@ -119,10 +200,12 @@ function rowsOf(record) {
 export function drawValue(key, content, depth = 0) {
   if (isEmpty(content)) return null;
   if (Array.isArray(content)) {
-    if (content.every(isRecord)) return [chartOf(humanize(key), content), table(humanize(key), content)];
+    if (content.every(isRecord))
+      return [chartOf(humanize(key), content), table(humanize(key), content)];
     return content.every(isScalar) ? list(key, content) : raw(content);
   }
-  if (!isRecord(content)) return isLong(content) ? prose(content) : h("p", {}, formatValue(key, content));
+  if (!isRecord(content))
+    return isLong(content) ? prose(content) : h("p", {}, formatValue(key, content));
   if (depth >= MAX_DEPTH) return raw(content);
   const rows = rowsOf(content);
   return rows === null ? drawRecord(content, depth) : drawValue(key, rows, depth);
@@ -131,11 +214,20 @@ export function drawValue(key, content, depth = 0) {
 function drawRecord(content, depth) {
   const entries = Object.entries(content).filter(([, one]) => !isEmpty(one));
   const numbers = entries.filter(([, one]) => typeof one === "number");
-  const words = entries.filter(([, one]) => ["string", "boolean"].includes(typeof one) && !isLong(one));
+  const words = entries.filter(
+    ([, one]) => ["string", "boolean"].includes(typeof one) && !isLong(one),
+  );
   const rest = entries.filter(([, one]) => !isScalar(one) || isLong(one));
   return [
     words.length > 0 && tags(words),
     numbers.length > 0 && cards(numbers),
-    rest.map(([key, one]) => h("section", { class: "report-part" }, h("h5", {}, humanize(key)), drawValue(key, one, depth + 1))),
+    rest.map(([key, one]) =>
+      h(
+        "section",
+        { class: "report-part" },
+        h("h5", {}, humanize(key)),
+        drawValue(key, one, depth + 1),
+      ),
+    ),
   ];
 }

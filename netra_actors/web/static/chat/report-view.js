@@ -5,7 +5,16 @@
 
 import { h, icon } from "./dom.js";
 import { formatValue, humanize, labelOf } from "./format.js";
-import { cards, chartOf, drawValue, isEmpty, isLong, isRecord, prose, tags } from "./report-values.js";
+import {
+  cards,
+  chartOf,
+  drawValue,
+  isEmpty,
+  isLong,
+  isRecord,
+  prose,
+  tags,
+} from "./report-values.js";
 
 const HEAD_KEY = /^(title|action|recommendation|name|what|summary|task|description)$/i;
 const LINE_TEXT = 28;
@@ -20,7 +29,9 @@ function headline(report) {
       const chart = chartOf(humanize(words.join(" ")), value);
       if (chart !== null) return chart;
     } else if (isRecord(value)) {
-      waiting.unshift(...Object.entries(value).map(([key, one]) => ({ words: [...words, key], value: one })));
+      waiting.unshift(
+        ...Object.entries(value).map(([key, one]) => ({ words: [...words, key], value: one })),
+      );
     }
   }
   return null;
@@ -42,20 +53,29 @@ function folded(title, draw) {
 
 /** One piece of advice: text, or a record of which one text says it. */
 function advice(item) {
-  if (!isRecord(item)) return h("li", {}, typeof item === "string" ? prose(item) : formatValue("", item));
+  if (!isRecord(item))
+    return h("li", {}, typeof item === "string" ? prose(item) : formatValue("", item));
   const entries = Object.entries(item).filter(([key, value]) => !isEmpty(value) && key !== "step");
-  const head = entries.find(([key, value]) => HEAD_KEY.test(key) && typeof value === "string") ?? entries.find(([, value]) => typeof value === "string");
+  const head =
+    entries.find(([key, value]) => HEAD_KEY.test(key) && typeof value === "string") ??
+    entries.find(([, value]) => typeof value === "string");
   const rest = entries.filter((entry) => entry !== head);
   const isShort = ([, value]) => typeof value !== "object" && String(value).length <= LINE_TEXT;
-  const isLine = ([, value]) => typeof value === "string" && !isLong(value) && value.length > LINE_TEXT;
+  const isLine = ([, value]) =>
+    typeof value === "string" && !isLong(value) && value.length > LINE_TEXT;
   const short = rest.filter(isShort);
   const lines = rest.filter(isLine);
   const deep = rest.filter((entry) => !isShort(entry) && !isLine(entry));
-  return h("li", {},
+  return h(
+    "li",
+    {},
     head && h("p", { class: "advice" }, head[1]),
     short.length > 0 && tags(short),
-    lines.map(([key, value]) => h("p", { class: "advice-line" }, h("span", { class: "quiet" }, `${labelOf(key)}: `), value)),
-    deep.length > 0 && folded("Details", () => drawValue("", Object.fromEntries(deep), 1)));
+    lines.map(([key, value]) =>
+      h("p", { class: "advice-line" }, h("span", { class: "quiet" }, `${labelOf(key)}: `), value),
+    ),
+    deep.length > 0 && folded("Details", () => drawValue("", Object.fromEntries(deep), 1)),
+  );
 }
 
 function advices(tag, title, items) {
@@ -69,14 +89,22 @@ function withCurrency(analysis) {
   if (!isRecord(analysis) || typeof analysis.currency !== "string") return analysis;
   const { currency, ...rest } = analysis;
   const unit = currency.toLowerCase();
-  const named = ([key, value]) => [typeof value === "number" && !NOT_MONEY.test(key) ? `${key}_${unit}` : key, value];
+  const named = ([key, value]) => [
+    typeof value === "number" && !NOT_MONEY.test(key) ? `${key}_${unit}` : key,
+    value,
+  ];
   return Object.fromEntries(Object.entries(rest).map(named));
 }
 
 function confidence(part) {
   const percent = Math.round(Math.min(1, Math.max(0, part)) * 100);
-  return h("p", { class: "confidence" }, h("span", {}, "Confidence"),
-    h("meter", { min: 0, max: 100, value: percent, "aria-label": "Confidence" }, `${percent} %`), h("b", {}, `${percent} %`));
+  return h(
+    "p",
+    { class: "confidence" },
+    h("span", {}, "Confidence"),
+    h("meter", { min: 0, max: 100, value: percent, "aria-label": "Confidence" }, `${percent} %`),
+    h("b", {}, `${percent} %`),
+  );
 }
 
 function download(payload) {
@@ -93,9 +121,15 @@ function bodyOf(report) {
   // The question stands above the report already.
   const { question: _, numbers = {}, ...rest } = report;
   const own = Object.entries(rest).filter(([, value]) => typeof value === "number");
-  const figures = [...own, ...Object.entries(isRecord(numbers) ? numbers : {})].filter(([, value]) => typeof value === "number");
-  const short = Object.entries(rest).filter(([, value]) => typeof value === "string" && !isLong(value));
-  const deep = Object.entries(rest).filter(([, value]) => !isEmpty(value) && (typeof value === "object" || isLong(value)));
+  const figures = [...own, ...Object.entries(isRecord(numbers) ? numbers : {})].filter(
+    ([, value]) => typeof value === "number",
+  );
+  const short = Object.entries(rest).filter(
+    ([, value]) => typeof value === "string" && !isLong(value),
+  );
+  const deep = Object.entries(rest).filter(
+    ([, value]) => !isEmpty(value) && (typeof value === "object" || isLong(value)),
+  );
   return {
     seen: [figures.length > 0 && cards(figures), headline(rest)],
     behind: [
@@ -113,12 +147,31 @@ function bodyOf(report) {
  * @returns {HTMLElement}
  */
 export function drawReport(payload, fileLink) {
-  const { report, executive_summary, recommendations = [], action_plan = [], cost_analysis } = payload;
+  const {
+    report,
+    executive_summary,
+    recommendations = [],
+    action_plan = [],
+    cost_analysis,
+  } = payload;
   const { seen, behind } = bodyOf(report);
-  const cost = isEmpty(cost_analysis) ? null : drawValue("cost analysis", withCurrency(cost_analysis), 1);
-  return h("section", { class: "report", testid: "report", "aria-label": "Report" },
-    h("header", { class: "report-head" }, h("h3", {}, "Report"),
-      h("button", { class: "ghost small", type: "button", on: { click: () => download(payload) } }, icon("download"), "JSON")),
+  const cost = isEmpty(cost_analysis)
+    ? null
+    : drawValue("cost analysis", withCurrency(cost_analysis), 1);
+  return h(
+    "section",
+    { class: "report", testid: "report", "aria-label": "Report" },
+    h(
+      "header",
+      { class: "report-head" },
+      h("h3", {}, "Report"),
+      h(
+        "button",
+        { class: "ghost small", type: "button", on: { click: () => download(payload) } },
+        icon("download"),
+        "JSON",
+      ),
+    ),
     executive_summary && h("div", { class: "summary" }, prose(executive_summary)),
     payload.confidence != null && confidence(payload.confidence),
     seen,
@@ -126,5 +179,6 @@ export function drawReport(payload, fileLink) {
     advices("ul", "Recommendations", recommendations),
     advices("ol", "Action plan", action_plan),
     cost !== null && section("Cost analysis", cost),
-    behind.some(Boolean) && section("Details", behind));
+    behind.some(Boolean) && section("Details", behind),
+  );
 }

@@ -42,7 +42,13 @@ export class Sender {
     const { content, files, agent, policy } = draft;
     const attachments = files.length > 0 ? files.map((file) => file.file_id) : undefined;
     const fields = { agent, policy, attachments };
-    const message = { message_id: newId(), content, created_at: this.#hooks.now(), attachments: files, fields };
+    const message = {
+      message_id: newId(),
+      content,
+      created_at: this.#hooks.now(),
+      attachments: files,
+      fields,
+    };
     const thread = thread_id ?? (await this.#begin(draft));
     if (thread !== null) await this.#deliver({ ...message, thread_id: thread });
   }
@@ -61,7 +67,9 @@ export class Sender {
 
   async #begin(draft) {
     try {
-      const { thread } = await this.#client.request("create_thread", { title: titleOf(draft.content) });
+      const { thread } = await this.#client.request("create_thread", {
+        title: titleOf(draft.content),
+      });
       this.#model.markComplete(thread.thread_id);
       this.#hooks.opened(thread.thread_id);
       return thread.thread_id;

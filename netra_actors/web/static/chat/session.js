@@ -26,7 +26,9 @@ export class SessionModel {
    * @param {{threads: object[], messages: object[]}} state
    */
   absorb({ threads, messages }) {
-    this.threads = [...threads].sort((one, other) => (other.updated_at ?? 0) - (one.updated_at ?? 0));
+    this.threads = [...threads].sort(
+      (one, other) => (other.updated_at ?? 0) - (one.updated_at ?? 0),
+    );
     const known = new Set(threads.map((thread) => thread.thread_id));
     for (const thread_id of this.#messages.keys()) {
       // Beyond its newest 100 threads the state says nothing, so absence proves deletion only below.
@@ -41,7 +43,8 @@ export class SessionModel {
       const thread = this.#thread(message.thread_id);
       const old = thread.get(message.message_id);
       if (old === undefined) this.#count += 1;
-      const whole = message.cut && old !== undefined && !old.cut ? { content: old.content, cut: false } : {};
+      const whole =
+        message.cut && old !== undefined && !old.cut ? { content: old.content, cut: false } : {};
       thread.set(message.message_id, { ...old, ...message, ...whole });
       this.#outgoing.delete(message.message_id);
     }
@@ -91,7 +94,8 @@ export class SessionModel {
   items(thread_id) {
     const messages = this.messages(thread_id);
     const answers = new Map();
-    for (const one of messages) if (one.role === "agent" && one.run_id) answers.set(one.run_id, one);
+    for (const one of messages)
+      if (one.role === "agent" && one.run_id) answers.set(one.run_id, one);
     const runs = this.timelines.roots().filter((run) => run.thread_id === thread_id);
     const shown = new Set();
     const items = [];
@@ -118,12 +122,17 @@ export class SessionModel {
 
   /** The text of a message, as far as it is known. */
   textOf(thread_id, message_id) {
-    return (this.#messages.get(thread_id)?.get(message_id) ?? this.#outgoing.get(message_id))?.content ?? "";
+    return (
+      (this.#messages.get(thread_id)?.get(message_id) ?? this.#outgoing.get(message_id))?.content ??
+      ""
+    );
   }
 
   /** Runs of the state that wait in a thread, in their order. */
   queue(state, thread_id) {
-    const waiting = state.runs.filter((run) => run.state === "queued" && run.thread_id === thread_id && !run.parent_run_id);
+    const waiting = state.runs.filter(
+      (run) => run.state === "queued" && run.thread_id === thread_id && !run.parent_run_id,
+    );
     return waiting.filter((run) => run.place != null).sort((one, other) => one.place - other.place);
   }
 

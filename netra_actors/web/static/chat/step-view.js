@@ -4,32 +4,74 @@ import { arrange, h, icon, setText } from "./dom.js";
 import { formatBytes, formatDuration, humanize } from "./format.js";
 
 const MAX_DETAIL = 4_000;
-const GLYPH = { success: "check", completed: "check", error: "cross", failed: "cross", cancelled: "dash", interrupted: "dash", unknown: "question", ended: "dash" };
-const SAID = { success: "done", completed: "done", error: "failed", failed: "failed", cancelled: "cancelled", interrupted: "interrupted", ended: "ended", unknown: "outcome unknown", running: "running", queued: "waiting", cancelling: "stopping" };
+const GLYPH = {
+  success: "check",
+  completed: "check",
+  error: "cross",
+  failed: "cross",
+  cancelled: "dash",
+  interrupted: "dash",
+  unknown: "question",
+  ended: "dash",
+};
+const SAID = {
+  success: "done",
+  completed: "done",
+  error: "failed",
+  failed: "failed",
+  cancelled: "cancelled",
+  interrupted: "interrupted",
+  ended: "ended",
+  unknown: "outcome unknown",
+  running: "running",
+  queued: "waiting",
+  cancelling: "stopping",
+};
 
 /** A status as a mark with words for screen readers. @param {string} status */
 export function statusMark(status) {
   const glyph = GLYPH[status];
   const running = glyph === undefined;
-  return h("span", { class: `mark ${running ? "running" : status}` },
+  return h(
+    "span",
+    { class: `mark ${running ? "running" : status}` },
     running ? h("span", { class: "spinner", "aria-hidden": "true" }) : icon(glyph),
-    h("span", { class: "sr-only" }, `${SAID[status] ?? status}: `));
+    h("span", { class: "sr-only" }, `${SAID[status] ?? status}: `),
+  );
 }
 
 function detail(label, content) {
-  if (content === undefined || content === null || (typeof content === "object" && Object.keys(content).length === 0)) return null;
+  if (
+    content === undefined ||
+    content === null ||
+    (typeof content === "object" && Object.keys(content).length === 0)
+  )
+    return null;
   const text = typeof content === "string" ? content : JSON.stringify(content, null, 2);
   const cut = text.length > MAX_DETAIL ? `${text.slice(0, MAX_DETAIL)}…` : text;
-  return h("div", { class: "detail" }, h("h6", {}, label), h("pre", { tabindex: "0" }, h("code", {}, cut)));
+  return h(
+    "div",
+    { class: "detail" },
+    h("h6", {}, label),
+    h("pre", { tabindex: "0" }, h("code", {}, cut)),
+  );
 }
 
 function thinkingStep(step) {
-  const place = step.step_number && step.total_steps ? `${step.step_number}/${step.total_steps}` : null;
-  return h("li", { class: `step thinking urgency-${step.urgency ?? "low"}`, testid: "step-thinking" },
+  const place =
+    step.step_number && step.total_steps ? `${step.step_number}/${step.total_steps}` : null;
+  return h(
+    "li",
+    { class: `step thinking urgency-${step.urgency ?? "low"}`, testid: "step-thinking" },
     h("span", { class: "node", "aria-hidden": "true" }),
-    h("p", {}, step.thought ?? step.purpose ?? "",
-      step.current_operation && h("span", { class: "quiet" }, ` · ${step.current_operation}`)),
-    place && h("span", { class: "aside" }, place));
+    h(
+      "p",
+      {},
+      step.thought ?? step.purpose ?? "",
+      step.current_operation && h("span", { class: "quiet" }, ` · ${step.current_operation}`),
+    ),
+    place && h("span", { class: "aside" }, place),
+  );
 }
 
 function toolStep(step, now, fileLink) {
@@ -44,22 +86,41 @@ function toolStep(step, now, fileLink) {
     statusMark(step.status),
     h("span", { class: "tool-name" }, step.tool_name ?? step.name ?? "tool"),
     h("span", { class: "purpose" }, step.tool_purpose ?? step.purpose ?? ""),
-    h("span", { class: "aside", data: running && step.at ? { since: step.at } : {} }, spent == null ? "" : formatDuration(Math.max(0, spent))),
+    h(
+      "span",
+      { class: "aside", data: running && step.at ? { since: step.at } : {} },
+      spent == null ? "" : formatDuration(Math.max(0, spent)),
+    ),
   ];
   const error = step.error && h("p", { class: "step-error" }, step.error);
-  return h("li", { class: `step tool ${step.status}`, testid: "step-tool", data: { status: step.status ?? "" } },
+  return h(
+    "li",
+    { class: `step tool ${step.status}`, testid: "step-tool", data: { status: step.status ?? "" } },
     h("span", { class: "node", "aria-hidden": "true" }),
     details.length === 0
       ? h("div", { class: "tool-head" }, head)
       : h("details", {}, h("summary", { class: "tool-head" }, head, icon("chevron")), details),
-    error);
+    error,
+  );
 }
 
 function customStep(step) {
-  return h("li", { class: "step custom", testid: "step-custom" },
+  return h(
+    "li",
+    { class: "step custom", testid: "step-custom" },
     h("span", { class: "node", "aria-hidden": "true" }),
-    h("details", {}, h("summary", { class: "tool-head" }, h("span", { class: "purpose" }, humanize(step.name ?? "event")), icon("chevron")),
-      detail("Data", step.data)));
+    h(
+      "details",
+      {},
+      h(
+        "summary",
+        { class: "tool-head" },
+        h("span", { class: "purpose" }, humanize(step.name ?? "event")),
+        icon("chevron"),
+      ),
+      detail("Data", step.data),
+    ),
+  );
 }
 
 /** A list of steps, patched in place as its run goes on. */
@@ -80,7 +141,8 @@ export class StepList {
     const drawn = new Map();
     for (const step of run.steps) {
       let old = this.#drawn.get(step);
-      if (old === undefined || (old.version !== step.version && old.sub === undefined)) old = this.#draw(step, old);
+      if (old === undefined || (old.version !== step.version && old.sub === undefined))
+        old = this.#draw(step, old);
       if (old.sub !== undefined) old.sub.update(step);
       drawn.set(step, old);
       nodes.push(old.node);
@@ -99,7 +161,8 @@ export class StepList {
       const sub = new SubagentStep(this.#tools);
       return { version: step.version, node: sub.element, sub };
     }
-    const draw = { thinking: thinkingStep, tool: toolStep, custom: customStep }[step.kind] ?? customStep;
+    const draw =
+      { thinking: thinkingStep, tool: toolStep, custom: customStep }[step.kind] ?? customStep;
     const node = draw(step, now(), fileLink);
     const wasOpen = old?.node.querySelector("details")?.open ?? false;
     const details = node.querySelector("details");
@@ -120,16 +183,35 @@ class SubagentStep {
 
   constructor(tools) {
     this.#steps = new StepList(tools);
-    this.#details = h("details", { open: true },
-      h("summary", { class: "tool-head" }, this.#mark, icon("branch"), this.#name, this.#aside, icon("chevron")),
-      this.#steps.element, this.#text);
-    this.element = h("li", { class: "step subagent", testid: "step-subagent" },
-      h("span", { class: "node", "aria-hidden": "true" }), this.#details);
+    this.#details = h(
+      "details",
+      { open: true },
+      h(
+        "summary",
+        { class: "tool-head" },
+        this.#mark,
+        icon("branch"),
+        this.#name,
+        this.#aside,
+        icon("chevron"),
+      ),
+      this.#steps.element,
+      this.#text,
+    );
+    this.element = h(
+      "li",
+      { class: "step subagent", testid: "step-subagent" },
+      h("span", { class: "node", "aria-hidden": "true" }),
+      this.#details,
+    );
   }
 
   update(step) {
     const run = step.run;
-    const status = run !== undefined && step.status === "running" && !run.open ? run.status : (step.status ?? "running");
+    const status =
+      run !== undefined && step.status === "running" && !run.open
+        ? run.status
+        : (step.status ?? "running");
     setText(this.#name, step.name || run?.agent_name || "sub-agent");
     if (status !== this.#status) {
       this.#status = status;

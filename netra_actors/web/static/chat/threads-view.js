@@ -10,18 +10,38 @@ class ThreadItem {
   #button;
 
   constructor(thread_id, actions) {
-    this.#button = h("button", { class: "thread-open", type: "button", on: { click: () => actions.open(thread_id) } },
-      h("span", { class: "thread-dot", "aria-hidden": "true" }), this.#title, this.#when);
-    this.rename = h("button", { class: "ghost icon-only", type: "button", on: { click: () => actions.rename(thread_id) } }, icon("pencil"));
-    this.remove = h("button", { class: "ghost icon-only", type: "button", on: { click: () => actions.remove(thread_id) } }, icon("trash"));
-    this.element = h("li", { class: "thread", testid: "thread-item", data: { threadId: thread_id } },
-      this.#button, h("span", { class: "thread-tools" }, this.rename, this.remove));
+    this.#button = h(
+      "button",
+      { class: "thread-open", type: "button", on: { click: () => actions.open(thread_id) } },
+      h("span", { class: "thread-dot", "aria-hidden": "true" }),
+      this.#title,
+      this.#when,
+    );
+    this.rename = h(
+      "button",
+      { class: "ghost icon-only", type: "button", on: { click: () => actions.rename(thread_id) } },
+      icon("pencil"),
+    );
+    this.remove = h(
+      "button",
+      { class: "ghost icon-only", type: "button", on: { click: () => actions.remove(thread_id) } },
+      icon("trash"),
+    );
+    this.element = h(
+      "li",
+      { class: "thread", testid: "thread-item", data: { threadId: thread_id } },
+      this.#button,
+      h("span", { class: "thread-tools" }, this.rename, this.remove),
+    );
   }
 
   update(thread, { current, running, now }) {
     const title = thread.title || "Untitled";
     setText(this.#title, title);
-    setText(this.#when, running ? "working" : thread.updated_at ? formatInstant(thread.updated_at, now) : "");
+    setText(
+      this.#when,
+      running ? "working" : thread.updated_at ? formatInstant(thread.updated_at, now) : "",
+    );
     setAttribute(this.#button, "aria-current", current ? "page" : null);
     setAttribute(this.rename, "aria-label", `Rename ${title}`);
     setAttribute(this.remove, "aria-label", `Delete ${title}`);
@@ -52,12 +72,20 @@ export class ThreadsView {
     const now = this.#actions.now();
     const items = new Map();
     for (const thread of threads) {
-      const item = this.#items.get(thread.thread_id) ?? new ThreadItem(thread.thread_id, this.#actions);
-      item.update(thread, { current: thread.thread_id === current, running: running.has(thread.thread_id), now });
+      const item =
+        this.#items.get(thread.thread_id) ?? new ThreadItem(thread.thread_id, this.#actions);
+      item.update(thread, {
+        current: thread.thread_id === current,
+        running: running.has(thread.thread_id),
+        now,
+      });
       items.set(thread.thread_id, item);
     }
     this.#items = items;
-    arrange(this.#list, [...items.values()].map((item) => item.element));
+    arrange(
+      this.#list,
+      [...items.values()].map((item) => item.element),
+    );
     this.#empty.hidden = threads.length > 0;
   }
 }

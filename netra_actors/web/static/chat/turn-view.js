@@ -6,8 +6,22 @@ import { drawMarkdown } from "./markdown.js";
 import { drawReport } from "./report-view.js";
 import { StepList, statusMark } from "./step-view.js";
 
-const WORDS = { queued: "Waiting", running: "Working", cancelling: "Stopping", completed: "Completed", failed: "Failed", cancelled: "Stopped", interrupted: "Interrupted", ended: "Ended" };
-const BY = { deadline: "it took longer than its time limit", superseded: "a newer message took its place", revoked: "access was withdrawn", drain: "the service was restarting" };
+const WORDS = {
+  queued: "Waiting",
+  running: "Working",
+  cancelling: "Stopping",
+  completed: "Completed",
+  failed: "Failed",
+  cancelled: "Stopped",
+  interrupted: "Interrupted",
+  ended: "Ended",
+};
+const BY = {
+  deadline: "it took longer than its time limit",
+  superseded: "a newer message took its place",
+  revoked: "access was withdrawn",
+  drain: "the service was restarting",
+};
 
 function stopReason(run) {
   const by = run.terminal?.cancelled_by ?? run.cancelling?.by;
@@ -31,7 +45,12 @@ export class TurnView {
   #count = h("span", { class: "quiet" });
   #stop;
   #toggle;
-  #progress = h("progress", { class: "progress", max: 100, hidden: true, "aria-label": "Progress of the run" });
+  #progress = h("progress", {
+    class: "progress",
+    max: 100,
+    hidden: true,
+    "aria-label": "Progress of the run",
+  });
   #notice = h("div", { class: "turn-notice", hidden: true });
   #text = h("div", { class: "prose answer", testid: "message-agent" });
   #more = h("p", { class: "more", hidden: true });
@@ -44,14 +63,49 @@ export class TurnView {
   constructor(run_id, actions) {
     this.run_id = run_id;
     this.#actions = actions;
-    this.#stop = h("button", { class: "ghost small danger", type: "button", testid: "stop-run", hidden: true, on: { click: () => actions.stop(run_id) } }, icon("stop"), "Stop");
-    this.#toggle = h("button", { class: "ghost small toggle", type: "button", testid: "show-steps", on: { click: () => this.#flip() } }, icon("chevron"), this.#count);
+    this.#stop = h(
+      "button",
+      {
+        class: "ghost small danger",
+        type: "button",
+        testid: "stop-run",
+        hidden: true,
+        on: { click: () => actions.stop(run_id) },
+      },
+      icon("stop"),
+      "Stop",
+    );
+    this.#toggle = h(
+      "button",
+      {
+        class: "ghost small toggle",
+        type: "button",
+        testid: "show-steps",
+        on: { click: () => this.#flip() },
+      },
+      icon("chevron"),
+      this.#count,
+    );
     this.steps = null;
     this.panel = h("div", { class: "timeline", id: `steps-${run_id}`, hidden: true });
     this.#toggle.setAttribute("aria-controls", this.panel.id);
-    this.run = h("div", { class: "run", testid: "run", data: { runId: run_id } },
-      h("header", { class: "run-head" }, this.#status, this.#name, this.#clock, this.#toggle, h("span", { class: "spacer" }), this.#stop),
-      this.#progress, this.panel, this.#notice);
+    this.run = h(
+      "div",
+      { class: "run", testid: "run", data: { runId: run_id } },
+      h(
+        "header",
+        { class: "run-head" },
+        this.#status,
+        this.#name,
+        this.#clock,
+        this.#toggle,
+        h("span", { class: "spacer" }),
+        this.#stop,
+      ),
+      this.#progress,
+      this.panel,
+      this.#notice,
+    );
     this.element = h("article", { class: "turn", "aria-label": "Agent" }, this.run);
   }
 
@@ -100,24 +154,46 @@ export class TurnView {
       this.#report = run.report;
       this.#reports.replaceChildren(drawReport(run.report, this.#actions.fileLink));
     }
-    arrange(this.element, [this.run, said && this.#text, !this.#more.hidden && this.#more, this.#report && this.#reports].filter(Boolean));
+    arrange(
+      this.element,
+      [
+        this.run,
+        said && this.#text,
+        !this.#more.hidden && this.#more,
+        this.#report && this.#reports,
+      ].filter(Boolean),
+    );
   }
 
   #drawHead(run, status) {
     if (this.#status.dataset.status !== status) {
       this.#status.dataset.status = status;
-      this.#status.replaceChildren(statusMark(status), h("span", { class: "run-word", "aria-hidden": "true" }, WORDS[status] ?? status));
+      this.#status.replaceChildren(
+        statusMark(status),
+        h("span", { class: "run-word", "aria-hidden": "true" }, WORDS[status] ?? status),
+      );
     }
     setText(this.#name, run?.agent_name || "Agent");
     const since = run?.open && run.started_at !== null ? run.started_at : null;
     if (since !== null) this.#clock.dataset.since = since;
     else {
       delete this.#clock.dataset.since;
-      setText(this.#clock, run?.duration_ms == null ? (run?.place ? `place ${run.place}` : "") : formatDuration(run.duration_ms));
+      setText(
+        this.#clock,
+        run?.duration_ms == null
+          ? run?.place
+            ? `place ${run.place}`
+            : ""
+          : formatDuration(run.duration_ms),
+      );
     }
     const subagents = run?.count("subagent") ?? 0;
     const tools = run?.count("tool") ?? 0;
-    const words = [plural(run?.steps.length ?? 0, "step"), tools > 0 && plural(tools, "tool"), subagents > 0 && plural(subagents, "sub-agent")];
+    const words = [
+      plural(run?.steps.length ?? 0, "step"),
+      tools > 0 && plural(tools, "tool"),
+      subagents > 0 && plural(subagents, "sub-agent"),
+    ];
     setText(this.#count, run === null ? "Show steps" : words.filter(Boolean).join(" · "));
     this.#toggle.hidden = run !== null && run.steps.length === 0 && !run.partial;
     this.#stop.hidden = !(run?.open && status !== "cancelling");
@@ -128,16 +204,33 @@ export class TurnView {
 
   #drawNotice(run, status) {
     const error = run?.error ?? null;
-    const reason = ["cancelled", "interrupted"].includes(status) && run !== null ? stopReason(run) : "";
+    const reason =
+      ["cancelled", "interrupted"].includes(status) && run !== null ? stopReason(run) : "";
     this.#notice.hidden = error === null && reason === "" && status !== "failed";
     if (this.#notice.hidden || (this.#error === error && error !== null)) return;
     this.#error = error;
     if (error === null) this.#notice.replaceChildren(h("p", {}, reason || "The run failed."));
     else {
       const tips = error.recovery_suggestions ?? [];
-      this.#notice.replaceChildren(h("div", { class: "problem" }, icon("warning"),
-        h("div", {}, h("p", {}, error.user_friendly_message), tips.length > 0 && h("ul", {}, tips.map((tip) => h("li", {}, tip))),
-          error.reference && h("p", { class: "quiet" }, `Reference ${error.reference}`))));
+      this.#notice.replaceChildren(
+        h(
+          "div",
+          { class: "problem" },
+          icon("warning"),
+          h(
+            "div",
+            {},
+            h("p", {}, error.user_friendly_message),
+            tips.length > 0 &&
+              h(
+                "ul",
+                {},
+                tips.map((tip) => h("li", {}, tip)),
+              ),
+            error.reference && h("p", { class: "quiet" }, `Reference ${error.reference}`),
+          ),
+        ),
+      );
     }
   }
 
@@ -147,7 +240,8 @@ export class TurnView {
     const final = run?.terminal?.final_response ?? "";
     const streamed = run?.text ?? "";
     const told = answer !== null && !answer.cut ? answer.content : "";
-    const text = told || (final.length >= streamed.length ? final : streamed) || (answer?.content ?? "");
+    const text =
+      told || (final.length >= streamed.length ? final : streamed) || (answer?.content ?? "");
     const said = text.trim() !== "";
     this.#text.classList.toggle("streaming", (run?.open ?? false) && text !== "");
     if (said) drawMarkdown(this.#text, text);
@@ -156,7 +250,15 @@ export class TurnView {
     this.#more.hidden = !ref && !cut;
     if (this.#more.hidden || this.#more.firstChild !== null) return said;
     const whole = () => this.#actions.showWhole(answer);
-    this.#more.append(ref ? this.#actions.fileLink(ref) : h("button", { class: "ghost small", type: "button", on: { click: whole } }, "Show the whole answer"));
+    this.#more.append(
+      ref
+        ? this.#actions.fileLink(ref)
+        : h(
+            "button",
+            { class: "ghost small", type: "button", on: { click: whole } },
+            "Show the whole answer",
+          ),
+    );
     return said;
   }
 }

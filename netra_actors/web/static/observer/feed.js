@@ -37,7 +37,8 @@ export class Feed {
       address.searchParams.set("ticket", ticket);
       this.#listen(address);
     } catch (error) {
-      if (error instanceof NetraError && [401, 403].includes(error.status)) this.#hooks.refused(error);
+      if (error instanceof NetraError && [401, 403].includes(error.status))
+        this.#hooks.refused(error);
       else this.#retry();
     }
   }

@@ -24,9 +24,14 @@ export class LiveTable {
     this.#columns = columns;
     this.#keyOf = keyOf;
     this.#empty = h("p", { class: "empty" }, empty);
-    const head = columns.map((column) => h("th", { scope: "col", class: column.kind === "number" ? "number" : null }, column.label));
-    this.#scroll = h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": label },
-      h("table", {}, h("thead", {}, h("tr", {}, head)), this.#body));
+    const head = columns.map((column) =>
+      h("th", { scope: "col", class: column.kind === "number" ? "number" : null }, column.label),
+    );
+    this.#scroll = h(
+      "div",
+      { class: "table-scroll", tabindex: "0", role: "region", "aria-label": label },
+      h("table", {}, h("thead", {}, h("tr", {}, head)), this.#body),
+    );
     parent.append(this.#empty, this.#scroll);
   }
 
@@ -40,7 +45,10 @@ export class LiveTable {
       drawn.set(key, cells);
     }
     this.#rows = drawn;
-    arrange(this.#body, [...drawn.values()].map((cells) => cells.element));
+    arrange(
+      this.#body,
+      [...drawn.values()].map((cells) => cells.element),
+    );
     this.#empty.hidden = rows.length > 0;
     this.#scroll.hidden = rows.length === 0;
   }
@@ -50,7 +58,14 @@ export class LiveTable {
       const badge = kind === "badge" ? h("span", { class: "badge" }) : null;
       return { badge, td: h("td", {}, badge) };
     });
-    return { cells, element: h("tr", {}, cells.map(({ td }) => td)) };
+    return {
+      cells,
+      element: h(
+        "tr",
+        {},
+        cells.map(({ td }) => td),
+      ),
+    };
   }
 
   #fill({ cells }, row) {
@@ -59,7 +74,11 @@ export class LiveTable {
       const text = column.text?.(row) ?? String(row[column.key] ?? "–");
       const tone = column.tone?.(row) ?? "";
       setText(badge ?? td, text);
-      setAttribute(badge ?? td, "class", [badge ? "badge" : (column.kind ?? ""), tone].filter(Boolean).join(" ") || null);
+      setAttribute(
+        badge ?? td,
+        "class",
+        [badge ? "badge" : (column.kind ?? ""), tone].filter(Boolean).join(" ") || null,
+      );
       if (column.kind === "id") td.title = text;
     });
   }

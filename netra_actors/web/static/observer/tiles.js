@@ -10,7 +10,12 @@ function sparkline(values) {
   const x = (index) => (index * 100) / (KEPT - 1);
   const y = (value) => 29 - (value / peak) * 27;
   const shift = KEPT - values.length;
-  const line = values.map((value, index) => `${index === 0 ? "M" : "L"}${x(index + shift).toFixed(2)} ${y(value).toFixed(2)}`).join("");
+  const line = values
+    .map(
+      (value, index) =>
+        `${index === 0 ? "M" : "L"}${x(index + shift).toFixed(2)} ${y(value).toFixed(2)}`,
+    )
+    .join("");
   const area = values.length > 1 ? `${line}L100 30L${x(shift).toFixed(2)} 30Z` : "";
   return [svg("path", { class: "area", d: area }), svg("path", { d: line })];
 }
@@ -23,9 +28,21 @@ export class Tiles {
 
   /** @param {Element} parent */
   constructor(parent) {
-    this.#spark = svg("svg", { class: "spark", viewBox: "0 0 100 30", preserveAspectRatio: "none", role: "img", "aria-label": "Events per second, last two minutes" });
+    this.#spark = svg("svg", {
+      class: "spark",
+      viewBox: "0 0 100 30",
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": "Events per second, last two minutes",
+    });
     parent.append(this.#make("events", "Events per second", this.#spark));
-    for (const [key, label] of [["committed", "Committed per second"], ["sessions", "Sessions"], ["runs", "Runs"], ["connections", "Connections"], ["lag", "Largest lag"]]) {
+    for (const [key, label] of [
+      ["committed", "Committed per second"],
+      ["sessions", "Sessions"],
+      ["runs", "Runs"],
+      ["connections", "Connections"],
+      ["lag", "Largest lag"],
+    ]) {
       parent.append(this.#make(key, label));
     }
   }
@@ -35,13 +52,27 @@ export class Tiles {
     this.#history = [...this.#history, events_per_s].slice(-KEPT);
     this.#spark.replaceChildren(...sparkline(this.#history));
     const lag = Math.max(0, ...connections.map((one) => one.lag ?? 0));
-    const values = { events: events_per_s, committed: committed_per_s, sessions: sessions.length, runs: runs.length, connections: connections.length, lag };
-    for (const [key, value] of Object.entries(values)) setText(this.#tiles.get(key), formatNumber(Math.round(value)));
+    const values = {
+      events: events_per_s,
+      committed: committed_per_s,
+      sessions: sessions.length,
+      runs: runs.length,
+      connections: connections.length,
+      lag,
+    };
+    for (const [key, value] of Object.entries(values))
+      setText(this.#tiles.get(key), formatNumber(Math.round(value)));
   }
 
   #make(key, label, extra = null) {
     const value = h("p", { class: "value", testid: `total-${key}` }, "–");
     this.#tiles.set(key, value);
-    return h("div", { class: extra === null ? "tile" : "tile wide" }, h("h3", {}, label), value, extra);
+    return h(
+      "div",
+      { class: extra === null ? "tile" : "tile wide" },
+      h("h3", {}, label),
+      value,
+      extra,
+    );
   }
 }

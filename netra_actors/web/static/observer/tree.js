@@ -28,23 +28,44 @@ export class TreeNode {
   #children = new Map();
 
   constructor() {
-    const line = h("summary", { class: "branch" }, this.#dot, this.#name, this.#kind, this.#restarts, this.#since);
+    const line = h(
+      "summary",
+      { class: "branch" },
+      this.#dot,
+      this.#name,
+      this.#kind,
+      this.#restarts,
+      this.#since,
+    );
     this.#details = h("details", { open: true }, line, this.#facts, this.#list);
     this.element = h("li", {}, this.#details);
   }
 
   /** Show a node of the picture. @param {object} node */
   update(node) {
-    const { name = "?", kind = "", state = "", restarts = 0, since_s, children = [], detail = {} } = node;
+    const {
+      name = "?",
+      kind = "",
+      state = "",
+      restarts = 0,
+      since_s,
+      children = [],
+      detail = {},
+    } = node;
     setAttribute(this.#dot, "class", `dot ${toneOf(state)}`);
     setAttribute(this.#dot, "title", state);
     setText(this.#name, name);
-    setText(this.#kind, [kind, ["", "running", "open"].includes(state) ? "" : state].filter(Boolean).join(" · "));
+    setText(
+      this.#kind,
+      [kind, ["", "running", "open"].includes(state) ? "" : state].filter(Boolean).join(" · "),
+    );
     setText(this.#restarts, `${restarts}×`);
     this.#restarts.hidden = restarts === 0;
     this.#restarts.title = `${restarts} restarts`;
     setText(this.#since, since_s == null ? "" : formatDuration(since_s * 1_000));
-    const facts = Object.entries(detail ?? {}).filter(([, value]) => value !== null && typeof value !== "object");
+    const facts = Object.entries(detail ?? {}).filter(
+      ([, value]) => value !== null && typeof value !== "object",
+    );
     setText(this.#facts, facts.map(([key, value]) => `${humanize(key)} ${value}`).join(" · "));
     this.#facts.hidden = facts.length === 0;
     this.#drawChildren(children ?? []);
@@ -60,7 +81,8 @@ export class TreeNode {
     }
     this.#children = drawn;
     const nodes = [...drawn.values()].map((view) => view.element);
-    if (children.length > MAX_CHILDREN) nodes.push(h("li", { class: "facts" }, `and ${children.length - MAX_CHILDREN} more`));
+    if (children.length > MAX_CHILDREN)
+      nodes.push(h("li", { class: "facts" }, `and ${children.length - MAX_CHILDREN} more`));
     arrange(this.#list, nodes);
     this.#list.hidden = nodes.length === 0;
   }
