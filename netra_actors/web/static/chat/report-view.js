@@ -16,7 +16,7 @@ import {
   tags,
 } from "./report-values.js";
 
-const HEAD_KEY = /^(title|action|recommendation|name|what|summary|task|description)$/i;
+const HEAD_KEY = /^(title|action|recommendation|step|name|what|summary|task|description)$/i;
 const LINE_TEXT = 28;
 const MAX_SEARCH = 200;
 
@@ -55,7 +55,9 @@ function folded(title, draw) {
 function advice(item) {
   if (!isRecord(item))
     return h("li", {}, typeof item === "string" ? prose(item) : formatValue("", item));
-  const entries = Object.entries(item).filter(([key, value]) => !isEmpty(value) && key !== "step");
+  const entries = Object.entries(item).filter(
+    ([key, value]) => !isEmpty(value) && !(key === "step" && Number.isFinite(value)),
+  );
   const head =
     entries.find(([key, value]) => HEAD_KEY.test(key) && typeof value === "string") ??
     entries.find(([, value]) => typeof value === "string");
