@@ -30,7 +30,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 log = structlog.get_logger()
 
 
-class SocketClosed(NetraError):  # noqa: N818 - it says what is, as its siblings do
+class SocketClosed(NetraError):
     """The peer is gone, or the socket was closed here.
 
     Attributes:
@@ -42,7 +42,7 @@ class SocketClosed(NetraError):  # noqa: N818 - it says what is, as its siblings
         self.code = code
 
 
-class FrameTooLarge(NetraError):  # noqa: N818 - as above
+class FrameTooLarge(NetraError):
     """A message over 64 KiB came; its bytes were thrown away. Close with 4413."""
 
 
