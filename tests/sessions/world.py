@@ -44,7 +44,7 @@ SETTINGS = load_settings({})
 class FakeSubscriber:
     """A device: remembers what it was told."""
 
-    connection_id: ConnectionID = attrs.field(default=ConnectionID("conn_test"))  # noqa: RUF009
+    connection_id: ConnectionID = attrs.field(default=ConnectionID("conn_test"))
     device: str = "phone"
     thread_id: ThreadID | None = None
     frames: list[Any] = attrs.field(factory=list)
