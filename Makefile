@@ -69,8 +69,10 @@ schemas: $(DEV_READY)
 settings: $(DEV_READY)
 	$(BIN)/python scripts/generate_settings.py
 
+# Each prints one table; a quiet machine gives better figures.
 bench: $(DEV_READY)
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+	@for file in $$(grep -l __main__ benchmarks/*.py); do \
+	  echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename "$$file" .py) || exit 1; done
 
 clean:
 	rm -rf .venv .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

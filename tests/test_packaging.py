@@ -1,5 +1,6 @@
 """The project as it is installed and deployed: requirement files, wheel, Makefile, Procfile."""
 
+import importlib
 import os
 import re
 import shutil
@@ -91,6 +92,13 @@ def test_the_module_runs_as_a_program() -> None:
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert __version__ in result.stdout
+
+
+def test_the_command_is_where_the_package_says() -> None:
+    scripts = project()["scripts"]
+    assert isinstance(scripts, dict)
+    module, _, name = scripts["netra-actors"].partition(":")
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 def procfile() -> dict[str, str]:
