@@ -17,8 +17,9 @@ from netra_actors.agents.notifier import MAX_ERROR
 from netra_actors.agents.registry import Agent
 from netra_actors.agents.run import MAX_INLINE, Run
 from netra_actors.errors import ClientError, IllegalTransition, LogFull, NetraError, RecordError
+from netra_actors.log.limits import EventTooLarge
 from netra_actors.protocol.events import FileRef, RunStatus
-from netra_actors.protocol.text import clean_text, cut_bytes
+from netra_actors.protocol.text import clean_text, cut_encoded
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,13 @@ async def execute(
         ending = Ending(status="completed", answer=answer, answer_ref=ref)
     except Exception as crash:  # noqa: BLE001  the run's boundary: its crash is its last event
         ending = Ending(status="failed", crash=crash)
+    except BaseExceptionGroup as group:
+        cancelled, rest = group.split(trio.Cancelled)
+        if cancelled is None or not isinstance(rest, Exception):
+            raise
+        # Something failed while it was being cancelled: told, and the cancellation goes on.
+        ending = Ending(status="failed", crash=rest)
+        raise cancelled from None
     finally:
         close(run, ending, agent)
     return Outcome(run.ended_as or ending.status, value, ending.crash)
@@ -102,18 +110,21 @@ def close(run: Run, ending: Ending, agent: Agent) -> None:
     status = _status(run, ending, cancelling=state.cancelling)
     if ending.crash is not None:
         _report_crash(run, agent, ending.crash, visible=status == "failed")
-    answer = ending.answer if status == "completed" else cut_bytes(run.said, MAX_INLINE)
+    answer = ending.answer if status == "completed" else cut_encoded(run.said, MAX_INLINE)
     run.ended_as = status
-    run.notifier.send_agent_completed(
-        status,
-        duration_ms=run.elapsed_ms,
-        metrics=_metrics(run),
-        final_response=answer or None,
-        final_response_ref=ending.answer_ref if status == "completed" else None,
-        reason=run.interrupted if status == "interrupted" else None,
-        cancelled_by=_stopper(run) if status == "cancelled" else None,
-        descendants=run.descendants if status == "cancelled" else None,
-    )
+    terminal: dict[str, Any] = {
+        "duration_ms": run.elapsed_ms,
+        "metrics": _metrics(run),
+        "final_response_ref": ending.answer_ref if status == "completed" else None,
+        "reason": run.interrupted if status == "interrupted" else None,
+        "cancelled_by": _stopper(run) if status == "cancelled" else None,
+        "descendants": run.descendants if status == "cancelled" else None,
+    }
+    try:
+        run.notifier.send_agent_completed(status, final_response=answer or None, **terminal)
+    except (EventTooLarge, LogFull):
+        # A terminal without its text is better than a run without its terminal.
+        run.notifier.send_agent_completed(status, **terminal)
     if status == "completed" and (missing := agent.promises - run.notifier.counts.keys()):
         run.services.on_missing(run.run_id, agent.name, sorted(missing))
 

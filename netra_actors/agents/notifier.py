@@ -187,7 +187,8 @@ class WebSocketNotifier:
             events.FinalReport(
                 report=report,
                 report_ref=report_ref,
-                executive_summary=executive_summary,
+                executive_summary=executive_summary
+                and cut(clean_text(executive_summary), MAX_SUMMARY),
                 recommendations=list(recommendations),
                 action_plan=list(action_plan),
                 cost_analysis=cost_analysis,

@@ -22,7 +22,7 @@ from netra_actors.identity import (
     UserExecutionContext,
 )
 from netra_actors.protocol.events import FileRef, RunStatus, ToolStatus, Urgency
-from netra_actors.protocol.text import cut, split_text
+from netra_actors.protocol.text import cut, encoded_size, split_text
 
 if TYPE_CHECKING:
     from netra_actors.agents.subagents import SubagentGroup
@@ -239,7 +239,8 @@ class Run:
 
         Cancellation: nothing happened, or an unannounced file is left.
         """
-        if len(answer) * 6 <= MAX_INLINE or len(answer.encode()) <= MAX_INLINE:
+        # As JSON, where a newline has two bytes and a control character six.
+        if len(answer) * 6 <= MAX_INLINE or encoded_size(answer) <= MAX_INLINE:
             return answer, None
         body = answer.encode()[:MAX_STORED]
         ref = await self.services.store(self.context, "answer.txt", body)

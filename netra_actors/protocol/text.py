@@ -80,6 +80,11 @@ def encoded_size(value: Any) -> int:
     return len(_encode(value))
 
 
+def cut_encoded(text: str, max_encoded_bytes: int) -> str:
+    """Return the start of *text* that has at most that many bytes as JSON, without quotes."""
+    return next(split_text(text, max_encoded_bytes))
+
+
 def split_text(text: str, max_encoded_bytes: int = MAX_TEXT_BYTES) -> Iterator[str]:
     r"""Yield *text* in pieces of at most *max_encoded_bytes* of JSON, without quotes.
 

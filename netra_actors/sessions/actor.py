@@ -21,6 +21,7 @@ from netra_actors.errors import (
 )
 from netra_actors.identity import MessageID
 from netra_actors.log.committer import Committer
+from netra_actors.log.limits import LogStatus
 from netra_actors.log.session_log import SessionLog
 from netra_actors.protocol.commands import OVERTAKING, StopAgent
 from netra_actors.protocol.decoding import Decoded
@@ -123,6 +124,9 @@ class SessionActor:
 
     def finish(self, envelope: Envelope, effect: Effect) -> None:
         """Answer `ok` once the effect is durable, and keep that answer for repetitions."""
+        if self.session_log.status is not LogStatus.OPEN:
+            envelope.answer(Unavailable("the session has moved", retry_after_s=1.0))
+            return
         fields = {**effect.fields, "at": effect.at}
         message_id = envelope.decoded.message_id or effect.fields.get("message_id")
         if message_id is not None and effect.keep:

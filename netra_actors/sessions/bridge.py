@@ -15,11 +15,11 @@ from netra_actors.agents.execution import Outcome, execute
 from netra_actors.agents.message import Attachment, HistoryMessage, UserMessage
 from netra_actors.agents.registry import Agent
 from netra_actors.agents.run import Run
-from netra_actors.errors import LogFull
+from netra_actors.errors import LogFull, Unavailable
 from netra_actors.protocol.events import AttachmentRef, RunCancelling
 from netra_actors.sessions.queue import RunRequest
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 HISTORY: Final = 20
 """Earlier messages of the thread that an agent is given."""
@@ -69,7 +69,9 @@ class AgentWebSocketBridge:
 
     async def _work(self) -> Any:
         # Nothing may happen on behalf of a message that a crash could unsay.
-        await self.run.notifier.log.wait_committed(self.run.notifier.log.head)
+        log = self.run.notifier.log
+        if not await log.wait_committed(log.head):
+            raise Unavailable("the session has moved to another worker")
         history = await self.read_history(self.request, HISTORY)
         self.run.history = tuple(history)
         return await self.agent.fn(self.run, self._message())
@@ -103,7 +105,7 @@ class AgentWebSocketBridge:
         try:
             notifier.send(RunCancelling(by=by, reason=reason))
         except LogFull:
-            log.warning("stop_not_recorded", run_id=self.run.run_id, by=by)
+            logger.warning("stop_not_recorded", run_id=self.run.run_id, by=by)
         self._scope.cancel(reason=f"stopped by {by}")
         return True
 

@@ -8,18 +8,30 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import final
 
 import attrs
+import structlog
 import trio
 
 from netra_actors.agents.notifier import WebSocketNotifier
 from netra_actors.agents.registry import AgentRegistry
 from netra_actors.agents.run import Run, RunServices
-from netra_actors.errors import QueueFull
+from netra_actors.errors import LogFull, NotFound, QueueFull
 from netra_actors.identity import MessageID, RunID, ThreadID
 from netra_actors.log.session_log import SessionLog
-from netra_actors.protocol.events import AgentCompleted, AgentStarted, RunCancelling, RunQueued
+from netra_actors.protocol.closing import Closing
+from netra_actors.protocol.events import (
+    AgentCompleted,
+    AgentError,
+    AgentStarted,
+    Payload,
+    RunCancelling,
+    RunQueued,
+)
 from netra_actors.sessions.bridge import AgentWebSocketBridge, ReadFile, ReadHistory
+from netra_actors.sessions.loading import append_closers
 from netra_actors.sessions.queue import RunQueue, RunRequest
 from netra_actors.settings import Plans
+
+logger = structlog.get_logger(__name__)
 
 
 @final
@@ -60,7 +72,7 @@ class ExecutionEngine:
         """Whether a new run of that thread could not start now."""
         return (
             self.paused
-            or len(self.active) >= self.plans.named(plan).runs
+            or len(self._under_way()) >= self.plans.named(plan).runs
             or not self._is_free(thread_id)
             or any(request.thread_id == thread_id for request in self.queue)
         )
@@ -85,11 +97,7 @@ class ExecutionEngine:
         else:
             self.pump()
 
-    def _append(
-        self,
-        request: RunRequest,
-        payload: RunQueued | RunCancelling | AgentStarted | AgentCompleted,
-    ) -> None:
+    def _append(self, request: RunRequest, payload: Payload) -> None:
         self.log.append(
             payload,
             thread_id=request.thread_id,
@@ -97,8 +105,12 @@ class ExecutionEngine:
             message_id=request.message_id,
         )
 
+    def _under_way(self) -> list[AgentWebSocketBridge]:
+        """Return the runs without a terminal; one that has it is about to leave `active`."""
+        return [bridge for bridge in self.active.values() if not bridge.run.notifier.closed]
+
     def _is_free(self, thread_id: ThreadID) -> bool:
-        return all(run.request.thread_id != thread_id for run in self.active.values())
+        return all(run.request.thread_id != thread_id for run in self._under_way())
 
     def pump(self) -> None:
         """Start what may start."""
@@ -110,9 +122,14 @@ class ExecutionEngine:
 
     def _may_start(self, request: RunRequest) -> bool:
         limit = self.plans.named(request.context.plan).runs
-        return len(self.active) < limit and self._is_free(request.thread_id)
+        return len(self._under_way()) < limit and self._is_free(request.thread_id)
 
     def _start(self, request: RunRequest, nursery: trio.Nursery) -> None:
+        try:
+            agent = self.agents.get(request.agent)
+        except NotFound as gone:
+            self._fail_unstarted(request, gone)
+            return
         notifier = WebSocketNotifier(
             log=self.log,
             run_id=request.run_id,
@@ -122,7 +139,7 @@ class ExecutionEngine:
         context = request.context.bind(thread_id=request.thread_id, run_id=request.run_id)
         bridge = AgentWebSocketBridge(
             request=request,
-            agent=self.agents.get(request.agent),
+            agent=agent,
             run=Run(context=context, notifier=notifier, services=self.services),
             deadline_s=self.plans.named(context.plan).run_deadline_s,
             read_file=self.read_file,
@@ -131,14 +148,42 @@ class ExecutionEngine:
         self.active[request.run_id] = bridge
         nursery.start_soon(self._conduct, bridge, name=request.run_id)
 
+    def _fail_unstarted(self, request: RunRequest, gone: NotFound) -> None:
+        """Close a run whose agent this release does not offer any more."""
+        error = AgentError(
+            error_type=gone.code,
+            user_friendly_message=gone.message,
+            recoverable=True,
+            recovery_suggestions=["Ask one of the agents that are offered now."],
+            reference=self.services.ids.generate("err"),
+        )
+        self._append(request, AgentStarted(agent_name=request.agent or "unknown"))
+        self._append(request, error)
+        self._append(request, AgentCompleted(status="failed", duration_ms=0, metrics={}))
+
     async def _conduct(self, bridge: AgentWebSocketBridge) -> None:
         try:
             await bridge.conduct()
+        except Exception:  # The last boundary: a run never takes its session with it.
+            logger.exception("run_broke", run_id=bridge.request.run_id)
+            self._close_broken(bridge)
         finally:
             del self.active[bridge.request.run_id]
             self.on_end(bridge)
             self._tell_quiet()
             self.pump()
+
+    def _close_broken(self, bridge: AgentWebSocketBridge) -> None:
+        run_id = bridge.request.run_id
+        bridge.run.notifier.closed = True
+        if run_id not in self.log.lifecycle.runs:
+            return
+        closing = Closing(status="interrupted", tool_status="unknown", reason="internal fault")
+        try:
+            append_closers(self.log, closing.close(self.log.lifecycle.runs, run_id))
+        except LogFull:
+            # It is closed when the session is loaded again.
+            logger.error("run_left_open", run_id=run_id)  # noqa: TRY400
 
     def _tell_quiet(self) -> None:
         waiting, self._on_quiet = self._on_quiet, []
@@ -188,7 +233,7 @@ class ExecutionEngine:
         include_all: bool = False,
     ) -> list[RunID]:
         """Return the open runs of a thread, of a message, or all; those under way first."""
-        requests = [*(bridge.request for bridge in self.active.values()), *self.queue]
+        requests = [*(bridge.request for bridge in self._under_way()), *self.queue]
         return [
             request.run_id
             for request in requests

@@ -34,7 +34,7 @@ class SessionEntry:
 
     Attributes:
         subscribers: the user's connections, by id.
-        state: running, quarantined, lost or closing.
+        state: running, closing, quarantined, lost or crashed.
         restarts: how often the actor loop was started again.
         quiet_since: `trio.current_time` when it was last seen in use.
     """
@@ -71,10 +71,18 @@ class SessionEntry:
                 self.engine.paused = True
                 runs.cancel_scope.cancel(reason="session closed")
         finally:
+            if not self._closing.is_set():
+                # Nobody asked for this end; who is connected has to come back to a new one.
+                self._end("crashed", CloseCode.INTERNAL)
             self.engine.paused = True
             self.engine.nursery = None
             self.actor.refuse_all("the session has ended")
             self.ended.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it can serve nobody any more, and another one may take its place."""
+        return self.ended.is_set() or self.state == "lost"
 
     async def _act(self) -> None:
         spec = ChildSpec(
@@ -125,7 +133,7 @@ class SessionEntry:
     def tell(self, envelope: Envelope) -> None:
         """Hand a command to the actor; a refusal is its answer."""
         self.quiet_since = trio.current_time()
-        if self.state in {"quarantined", "lost"}:
+        if self.state not in {"running", "closing"}:
             envelope.answer(Unavailable(f"the session is {self.state}", retry_after_s=5.0))
         else:
             self.actor.tell(envelope)
@@ -147,7 +155,7 @@ class SessionEntry:
 
     def is_idle(self, *, after_s: float) -> bool:
         """Whether it can leave memory: nobody is here, nothing runs, waits or is unsaved."""
-        if self.ended.is_set() or self.state == "lost":
+        if self.is_over:
             return not self.subscribers
         return (
             self.state == "running"

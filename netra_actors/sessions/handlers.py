@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import attrs
 
-from netra_actors.errors import RateLimited
+from netra_actors.errors import LogFull, RateLimited, Unavailable
 from netra_actors.identity import ThreadID, UserExecutionContext
 from netra_actors.log.port import Record, ThreadRow
 from netra_actors.log.session_log import SessionLog
@@ -139,7 +139,7 @@ class ThreadHandler:
         effect = await self._thread(thread_id)
         if envelope.origin is not None:
             envelope.origin.thread_id = thread_id
-        return Effect(effect.fields, self.log.committed, keep=False)
+        return Effect(effect.fields, effect.at, keep=False)
 
     async def _list(self) -> Effect:
         at = self.log.committed
@@ -164,7 +164,11 @@ class ThreadHandler:
         self.engine.stop(runs, envelope.by, "its thread was deleted")
 
         def delete() -> None:
-            self.threads.delete(thread_id, title)
-            self.finish(envelope, Effect({"thread_id": thread_id}, self.log.head))
+            try:
+                self.threads.delete(thread_id, title)
+            except LogFull as full:
+                envelope.answer(Unavailable(str(full), retry_after_s=1.0))
+            else:
+                self.finish(envelope, Effect({"thread_id": thread_id}, self.log.head))
 
         self.engine.when_ended(runs, delete)

@@ -81,5 +81,8 @@ class FirstAnswers:
             return
         self._log.keep_answer(Answer(message_id=message_id, digest=digest, body=body))
         self._recent[message_id] = FirstAnswer(digest, fields, at)
-        if len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
+        while len(self._recent) > RECENT:
+            oldest = next(iter(self._recent))
+            if self._recent[oldest].at > self._log.committed:
+                return  # The record does not know it yet; the mailbox bounds how many those are.
+            del self._recent[oldest]

@@ -12,6 +12,7 @@ import attrs
 import msgspec
 import trio
 
+from netra_actors.agents.run import MAX_INLINE
 from netra_actors.identity import MessageID, RunID, ThreadID, UserExecutionContext, UserID
 from netra_actors.log.committer import Committer
 from netra_actors.log.limits import LogLimits
@@ -22,6 +23,7 @@ from netra_actors.protocol.closing import Closer, Closing
 from netra_actors.protocol.events import Event, SubagentStarted, UserMessage, decode_event
 from netra_actors.protocol.lifecycle import Lifecycle
 from netra_actors.protocol.state import State
+from netra_actors.protocol.text import cut_encoded
 from netra_actors.sessions.queue import RunRequest
 
 READ_BYTES: Final = 512 * 1024
@@ -176,9 +178,13 @@ def close_started(log: SessionLog, reason: str = "the service stopped") -> list[
     A run that was being cancelled ends `cancelled`: the stop is honoured, also for a run that
     waited. Tools without a result are `unknown`.
     """
-    texts = {run.run_id: run.text for run in log.fold()[1].view().runs}
+    texts = {run.run_id: run.text for run in log.fold()[1].view().runs if run.text}
+
+    def text_so_far(run_id: str) -> str | None:
+        return cut_encoded(texts[run_id], MAX_INLINE) if run_id in texts else None
+
     closing = Closing(
-        status="interrupted", tool_status="unknown", reason=reason, text_so_far=texts.get
+        status="interrupted", tool_status="unknown", reason=reason, text_so_far=text_so_far
     )
     closed = []
     for state in tuple(log.lifecycle.runs.values()):

@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from netra_actors.agents.registry import AgentRegistry
-from netra_actors.errors import Busy, Conflict, NotFound
+from netra_actors.errors import Busy, Conflict, InvalidField, NotFound
 from netra_actors.identity import (
     FileID,
     MessageID,
@@ -57,9 +57,8 @@ class MessageHandlerService:
             QueueFull: as many wait as may.
             Busy: too much of the session is uncommitted.
         """
-        thread_id = self._thread_of(envelope, command)
-        if thread_id is not None:
-            await self.threads.require(thread_id)
+        thread_id = await self._thread_of(envelope, command)
+        await self._check_message_id(command.message_id)
         attachments = await self._attachments(command.attachments)
         agent = self.agents.get(command.agent)
         if self.log.uncommitted_bytes > self.log.limits.wait_bytes:
@@ -82,14 +81,30 @@ class MessageHandlerService:
         )
         return self._accept(envelope, command, request, open_runs)
 
-    def _thread_of(self, envelope: Envelope, command: SendMessage) -> ThreadID | None:
+    async def _thread_of(self, envelope: Envelope, command: SendMessage) -> ThreadID | None:
         if command.thread_id is not None:
-            return ThreadID(command.thread_id)
-        return envelope.origin.thread_id if envelope.origin is not None else None
+            return (await self.threads.require(ThreadID(command.thread_id))).thread_id
+        implied = envelope.origin.thread_id if envelope.origin is not None else None
+        if implied is None:
+            return None
+        try:
+            return (await self.threads.require(implied)).thread_id
+        except NotFound:
+            return None  # Deleted meanwhile: the message begins a new one.
+
+    async def _check_message_id(self, message_id: str | None) -> None:
+        """Refuse the id of a run: its answer is a message under that id."""
+        if message_id is None or not message_id.startswith("run_"):
+            return
+        known = message_id in self.log.lifecycle.runs
+        if known or await self.record.run(self.log.user_id, RunID(message_id)) is not None:
+            raise Conflict(f"{message_id} is a run's id", field="message_id")
 
     async def _attachments(self, file_ids: Sequence[str]) -> tuple[AttachmentRef, ...]:
+        if len(file_ids) > MAX_ATTACHMENTS:
+            raise InvalidField(f"at most {MAX_ATTACHMENTS} files a message", field="attachments")
         found = []
-        for file_id in file_ids[:MAX_ATTACHMENTS]:
+        for file_id in file_ids:
             row = await self.record.file(self.log.user_id, FileID(file_id))
             if row is None:
                 raise NotFound(f"there is no file {file_id}", field="attachments")
@@ -129,6 +144,7 @@ class MessageHandlerService:
             run_id=request.run_id,
             message_id=request.message_id,
         ).seq
+        self.threads.touch(request.thread_id)
         stop = self.stops.find(request.message_id, request.thread_id, envelope.arrival)
         if stop is not None:
             self.engine.close_unstarted(request, stop.by)
@@ -144,7 +160,9 @@ class MessageHandlerService:
 
     def _supersede(self, runs: Sequence[RunID], *, by: MessageID) -> None:
         for run_id in runs:
-            state = self.log.lifecycle.runs[run_id]
+            state = self.log.lifecycle.runs.get(run_id)
+            if state is None:
+                continue
             self.log.append(
                 RunSuperseded(by=by),
                 thread_id=state.thread_id,

@@ -64,8 +64,10 @@ class Sessions:
     async def _get(self, user_id: UserID) -> SessionEntry:
         try:
             entry = await self._registry.get(user_id)
-            while entry.ended.is_set() or entry.state == "lost":
-                await self._registry.drop(user_id, lambda found: found.is_idle(after_s=0.0))
+            if entry.is_over:
+                # Its connections are being told to go; the last one frees the place.
+                if not await self._registry.drop(user_id, lambda e: e.is_idle(after_s=0.0)):
+                    raise Unavailable("the session is ending", retry_after_s=1.0)
                 entry = await self._registry.get(user_id)
         except RecordError as error:
             raise Unavailable(
@@ -100,8 +102,11 @@ class Sessions:
         async def work() -> None:
             nonlocal count
             for user_id in users:
-                await self._get(user_id)
-                count += 1
+                try:
+                    await self._get(user_id)
+                    count += 1
+                except Exception:  # One session that cannot be loaded must not keep the others.
+                    logger.exception("sweep_failed", user_id=user_id)
 
         async with trio.open_nursery() as nursery:
             for _ in range(SWEEP_AT_ONCE):
@@ -126,8 +131,14 @@ class Sessions:
             entry.expel()
             await self._registry.drop(user_id, lambda _: True)
             # What its runs said last must not be written behind the deletion.
-            await entry.log.wait_committed(entry.log.head)
+            with trio.move_on_after(STOP_GRACE_S):
+                await entry.log.wait_committed(entry.log.head)
         await self._parts.record.erase(user_id)
+        again = self._registry.peek(user_id)
+        if again is not None:
+            # Somebody came back meanwhile and was shown what is no more.
+            again.expel()
+            await self._registry.drop(user_id, lambda _: True)
 
     def tick(self) -> None:
         """Do what is due every second: answers that wait too long for the record."""
@@ -168,15 +179,17 @@ async def open_sessions(parts: SessionParts) -> AsyncIterator[Sessions]:
         async def start(user_id: UserID) -> SessionEntry:
             loaded = await load_session(parts.loading, user_id)
             entry = build_entry(parts, loaded)
-            supervisor.start_child(
-                ChildSpec(
-                    name=f"session {user_id}",
-                    run=entry.run,
-                    restart=Restart.TEMPORARY,
-                    kind="session",
-                    describe=entry.describe,
-                )
+            spec = ChildSpec(
+                name=f"session {user_id}",
+                run=entry.run,
+                restart=Restart.TEMPORARY,
+                kind="session",
+                describe=entry.describe,
             )
+            try:
+                supervisor.start_child(spec)
+            except ValueError:
+                raise ActorStopped("the user's last session is still ending") from None
             return entry
 
         async def stop(entry: SessionEntry) -> None:

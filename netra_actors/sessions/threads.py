@@ -69,6 +69,12 @@ class Threads:
         if row is not None:
             self._note(thread_id, attrs.evolve(row, title=name))
 
+    def touch(self, thread_id: ThreadID) -> None:
+        """Note that something was said in it just now."""
+        row = self._known.get(thread_id)
+        if row is not None:
+            self._note(thread_id, attrs.evolve(row, updated_at=self._log.clock()))
+
     def forget(self, thread_id: ThreadID) -> None:
         """Refuse the thread from now on: its deletion is under way."""
         self._note(thread_id, None)
