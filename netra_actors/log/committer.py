@@ -14,7 +14,7 @@ import attrs
 import structlog
 import trio
 
-from netra_actors.errors import RecordUnavailable
+from netra_actors.errors import RecordCorrupt, RecordUnavailable
 from netra_actors.log.port import Append, Outcome, Record
 from netra_actors.log.session_log import SessionLog
 
@@ -54,6 +54,18 @@ class CommitterStatistics:
     """Spent in the record, all batches together."""
 
 
+@attrs.define(eq=False)
+class _Batch:
+    """What is under way: sent again byte for byte after a failure or a restart of the task."""
+
+    sessions: list[SessionLog]
+    appends: list[Append]
+    outcomes: Sequence[Outcome] | None = None
+    """What the record said, once it has."""
+    settled: int = 0
+    """How many of the sessions have been told."""
+
+
 @final
 @attrs.define(eq=False, kw_only=True)
 class Committer:
@@ -69,11 +81,10 @@ class Committer:
     _room: trio.Event | None = attrs.field(default=None, init=False)
     _idle: trio.Event = attrs.field(factory=trio.Event, init=False)
     _busy: bool = attrs.field(default=False, init=False)
-    _failing_since: float = attrs.field(default=math.inf, init=False)
-    _frozen: tuple[list[SessionLog], list[Append]] = attrs.field(
-        factory=lambda: ([], []), init=False
-    )
-    """The batch under way; sent again, byte for byte, after a failure or a restart."""
+    _failing: bool = attrs.field(default=False, init=False)
+    _sent_at: float = attrs.field(default=math.inf, init=False)
+    """When the batch under way was first sent; infinite while there is none."""
+    _batch: _Batch | None = attrs.field(default=None, init=False)
     uncommitted_bytes: int = attrs.field(default=0, init=False)
     """Of all sessions; the logs count it up and down."""
 
@@ -90,8 +101,11 @@ class Committer:
 
     @property
     def available(self) -> bool:
-        """Whether a commit went through within the last second (or none was needed)."""
-        return trio.current_time() - self._failing_since < self.config.unavailable_after_s
+        """Whether a commit went through within the last second (or none was needed).
+
+        A record that does not answer counts like one that refuses.
+        """
+        return trio.current_time() - self._sent_at < self.config.unavailable_after_s
 
     async def wait_room(self) -> None:
         """Wait while the worker has too much uncommitted."""
@@ -106,7 +120,8 @@ class Committer:
         Cancellation: nothing happened. For draining: give it a deadline.
         """
         while self._busy or self._dirty:
-            self._idle = trio.Event()
+            if self._idle.is_set():
+                self._idle = trio.Event()
             await self._idle.wait()
 
     async def run(self) -> None:
@@ -120,38 +135,39 @@ class Committer:
             # All that became ready in this pass of the scheduler goes into one batch.
             await trio.lowlevel.checkpoint()
             self._busy = True
-            if not self._frozen[1]:
-                self._frozen = self._gather()
-            if self._frozen[1]:
-                await self._commit(*self._frozen)
+            if self._batch is None:
+                self._batch = self._gather()
+            if self._batch.sessions:
+                await self._commit(self._batch)
+            self._batch = None
             self._busy = False
             if not self._dirty:
                 self._work = trio.Event()
                 self._idle.set()
 
-    def _gather(self) -> tuple[list[SessionLog], list[Append]]:
-        sessions: list[SessionLog] = []
-        batch: list[Append] = []
+    def _gather(self) -> _Batch:
+        batch = _Batch([], [])
         size = 0
         while self._dirty and size < self.config.batch_bytes:
             session = self._dirty.popleft()
             append = session.take()
             if append is not None:
-                sessions.append(session)
-                batch.append(append)
+                batch.sessions.append(session)
+                batch.appends.append(append)
                 size += len(append.body)
-        return sessions, batch
+        return batch
 
-    async def _commit(self, sessions: Sequence[SessionLog], batch: Sequence[Append]) -> None:
-        outcomes = await self._store(batch)
-        self._frozen = ([], [])
+    async def _commit(self, batch: _Batch) -> None:
+        if batch.outcomes is None:
+            batch.outcomes = await self._store(batch.appends)
         woken = 0
-        for session, append, outcome in zip(sessions, batch, outcomes, strict=True):
-            self._count(append, outcome)
-            session.settle(outcome)
-            for cursor in tuple(session.cursors):
-                cursor.wake()
-                woken += 1
+        while batch.settled < len(batch.sessions):
+            index = batch.settled
+            # Before it is told: a restart goes on with the next one and tells nobody twice.
+            batch.settled += 1
+            woken += self._settle(
+                batch.sessions[index], batch.appends[index], batch.outcomes[index]
+            )
             if woken >= WAKES_PER_TURN:
                 woken = 0
                 await trio.lowlevel.checkpoint()
@@ -159,31 +175,49 @@ class Committer:
             self._room.set()
             self._room = None
 
+    def _settle(self, session: SessionLog, append: Append, outcome: Outcome) -> int:
+        """Tell the log and its cursors; return how many were woken."""
+        self._count(append, outcome)
+        session.settle(outcome)
+        cursors = tuple(session.cursors)
+        for cursor in cursors:
+            # One that was woken before may have detached it.
+            if cursor in session.cursors:
+                cursor.wake()
+        return len(cursors)
+
     async def _store(self, batch: Sequence[Append]) -> Sequence[Outcome]:
         pause = self.config.retry_first_s
+        self._sent_at = min(self._sent_at, trio.current_time())
         while True:
             started = trio.current_time()
             try:
                 outcomes = await self.record.commit(batch)
             except RecordUnavailable as error:
-                self._note_failure(error, started)
+                self._note_failure(error)
                 await trio.sleep(pause)
                 pause = min(2 * pause, self.config.retry_most_s)
             else:
-                seconds = trio.current_time() - started
-                self.statistics.seconds += seconds
-                if self.on_batch is not None:
-                    self.on_batch(*_size(batch), seconds)
-                if self._failing_since != math.inf:
-                    log.info("record_is_back", down_s=trio.current_time() - self._failing_since)
-                self._failing_since = math.inf
+                if len(outcomes) != len(batch):
+                    raise RecordCorrupt(f"{len(outcomes)} outcomes for {len(batch)} sessions")
+                self._note_success(batch, trio.current_time() - started)
                 return outcomes
 
-    def _note_failure(self, error: RecordUnavailable, since: float) -> None:
+    def _note_failure(self, error: RecordUnavailable) -> None:
         self.statistics.retries += 1
-        if self._failing_since == math.inf:
-            self._failing_since = since
+        if not self._failing:
+            self._failing = True
             log.error("record_unavailable", error=str(error))
+
+    def _note_success(self, batch: Sequence[Append], seconds: float) -> None:
+        self.statistics.batches += 1
+        self.statistics.seconds += seconds
+        if self.on_batch is not None:
+            self.on_batch(*_size(batch), seconds)
+        if self._failing:
+            self._failing = False
+            log.info("record_is_back", down_s=trio.current_time() - self._sent_at)
+        self._sent_at = math.inf
 
     def _count(self, append: Append, outcome: Outcome) -> None:
         statistics = self.statistics

@@ -6,7 +6,6 @@ a task is alone, so there is no lock: whoever appends two events in one step has
 side in the log.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 
@@ -18,6 +17,7 @@ from netra_actors.identity import UserID
 from netra_actors.log.limits import EventTooLarge, LogLimits, LogStatus
 from netra_actors.log.port import Answer, Append, Outcome
 from netra_actors.log.tail import Tail
+from netra_actors.log.waiters import CommitWaiters
 from netra_actors.protocol.events import Event, Payload, encode_event
 from netra_actors.protocol.lifecycle import Lifecycle
 from netra_actors.protocol.state import State
@@ -71,7 +71,7 @@ class SessionLog:
     _answers: list[Answer] = attrs.field(factory=list, init=False)
     _taken: Append | None = attrs.field(default=None, init=False)
     _dirty: bool = attrs.field(default=False, init=False)
-    _waiters: deque[tuple[int, Callable[[bool], None]]] = attrs.field(factory=deque, init=False)
+    _waiters: CommitWaiters = attrs.field(factory=CommitWaiters, init=False)
     _breath_events: int = attrs.field(default=0, init=False)
     _breath_bytes: int = attrs.field(default=0, init=False)
     _room: trio.Event | None = attrs.field(default=None, init=False)
@@ -191,8 +191,7 @@ class SessionLog:
         self._release(size)
         if self._tail.size - self.uncommitted_bytes > self.limits.tail_bytes:
             self._tail.trim(self.committed, self.limits.tail_bytes // 2, self.uncommitted_bytes)
-        while self._waiters and self._waiters[0][0] <= self.committed:
-            self._waiters.popleft()[1](True)
+        self._waiters.committed(self.committed)
         if self.uncommitted_bytes <= self.limits.wait_bytes:
             self._give_room()
 
@@ -204,9 +203,7 @@ class SessionLog:
         self.status = status
         self._release(self.uncommitted_bytes)
         self.discarded += self.head - self.committed
-        waiters, self._waiters = self._waiters, deque()
-        for _, callback in waiters:
-            callback(False)
+        self._waiters.lost()
         self._give_room()
         if self.on_close is not None:
             self.on_close(status)
@@ -243,14 +240,12 @@ class SessionLog:
     def when_committed(self, seq: int, callback: Callable[[bool], None]) -> None:
         """Call *callback(True)* once *seq* is durable; with False if the log is lost before.
 
-        At once if that is so already. The callback must not raise.
+        At once if that is so already. What the callback raises later is logged.
         """
         if seq <= self.committed or self.status is not LogStatus.OPEN:
             callback(seq <= self.committed)
             return
-        if self._waiters and self._waiters[-1][0] > seq:
-            seq = self._waiters[-1][0]
-        self._waiters.append((seq, callback))
+        self._waiters.add(seq, callback)
 
     async def wait_committed(self, seq: int) -> bool:
         """Wait until *seq* is durable (True), or the log is lost (False).
