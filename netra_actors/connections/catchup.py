@@ -7,6 +7,7 @@ merged. Where too much was missed, a snapshot takes the place of all of it.
 from typing import Final, final
 
 import attrs
+import msgspec
 
 from netra_actors.log.port import Record
 from netra_actors.log.session_log import SessionLog
@@ -63,6 +64,18 @@ async def read_missed(record: Record, log: SessionLog, after: int) -> Missed | N
 
 def _too_much(lines: list[bytes]) -> bool:
     return len(lines) > MAX_EVENTS or sum(map(len, lines)) > MAX_BYTES
+
+
+class _Place(msgspec.Struct):
+    seq: int
+
+
+_place = msgspec.json.Decoder(_Place).decode
+
+
+def seq_of(line: bytes) -> int:
+    """Return the seq that *line*, merged or not, brings its reader to."""
+    return _place(line).seq
 
 
 async def _read(record: Record, log: SessionLog, after: int, upto: int) -> list[bytes]:

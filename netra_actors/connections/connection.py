@@ -5,11 +5,12 @@ a run belongs to it: when it ends, a number is forgotten.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, final
 
 import attrs
 import trio
 
+from netra_actors.connections.answers import Answers, carrying
 from netra_actors.connections.delivery import Delivery
 from netra_actors.connections.sinks import FrameSink
 from netra_actors.connections.typing import Typing
@@ -23,23 +24,14 @@ from netra_actors.errors import (
 )
 from netra_actors.identity import ConnectionID, ThreadID, UserExecutionContext
 from netra_actors.protocol import commands as c
-from netra_actors.protocol.answers import (
-    encode_error,
-    encode_ok,
-    encode_rpc_error,
-    encode_rpc_result,
-    ok_body,
-)
 from netra_actors.protocol.close_codes import CloseCode
-from netra_actors.protocol.controls import Control, Pong, TypingIndicator
+from netra_actors.protocol.controls import Pong, TypingIndicator
 from netra_actors.protocol.decoding import Decoded, decode_command
 from netra_actors.sessions.directory import Done, Envelope
 from netra_actors.sessions.entry import SessionEntry
 
 if TYPE_CHECKING:
     from netra_actors.connections.opening import Carrier
-
-MAX_ERRORS_IN_A_ROW: Final = 100
 
 Authorize = Callable[["Connection", str], Awaitable[Mapping[str, Any]]]
 """Takes a fresh token; returns the fields of `ok`, or raises `ClientError`."""
@@ -87,10 +79,16 @@ class Connection:
     warned: bool = attrs.field(default=False, init=False)
     """Whether `token_expiring` was sent."""
     typing: Typing = attrs.field(init=False)
-    _errors: int = attrs.field(default=0, init=False)
+    answers: Answers = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.typing = Typing(self._tell_typing)
+        self.answers = Answers(
+            send=self.control,
+            end=self.end,
+            wall_clock_ms=self.config.wall_clock_ms,
+            on_error=self.config.on_error,
+        )
 
     @property
     def device(self) -> str:
@@ -112,7 +110,7 @@ class Connection:
                 frame, user_id=self.context.user_id, max_bytes=self.config.max_message_bytes
             )
         except ClientError as error:
-            self._limit_or(error)
+            self._refuse_unread(error)
             return
         await self.carry_out(decoded)
 
@@ -123,19 +121,14 @@ class Connection:
             self._check_rate(decoded.command)
             await self._dispatch(decoded)
         except ClientError as error:
-            self.refuse(decoded, error)
+            self.answers.refuse(decoded, error)
 
-    def _limit_or(self, error: ClientError) -> None:
+    def _refuse_unread(self, error: ClientError) -> None:
         """Answer a frame that could not be read; such frames count like commands."""
         wait_s = self.config.take_command(self.context, self.connection_id)
         if wait_s > 0 and not isinstance(error, MessageTooLarge):
-            error = _carrying(error, RateLimited("too many commands", retry_after_s=wait_s))
-        self._send_error(
-            error,
-            message_id=getattr(error, "message_id", None),
-            re=getattr(error, "re", None),
-            rpc=(getattr(error, "rpc_id", None),) if getattr(error, "is_rpc", False) else None,
-        )
+            error = carrying(error, RateLimited("too many commands", retry_after_s=wait_s))
+        self.answers.refuse_unread(error)
 
     def _check_rate(self, command: c.Command) -> None:
         # An ack costs nothing, and nobody is kept from stopping a run.
@@ -151,20 +144,30 @@ class Connection:
                 self._ack(seq)
             case c.Ping(nonce=nonce):
                 pong = Pong(nonce=nonce, head=self.entry.log.committed, sent=self.sent)
-                self._say(decoded, pong)
+                self.answers.say(decoded, pong)
+                return
             case c.Typing() as command:
                 self.typing.note(command.thread_id or self.thread_id, on=command.is_typing)
             case c.Auth(token=token):
                 fields = await self.config.authorize(self, token)
-                self.accept(decoded, Done({**fields, "at": self.entry.log.committed}))
+                self.answers.accept(decoded, Done({**fields, "at": self.entry.log.committed}))
+                return
             case c.Resync(from_=seq):
                 await self.resync(seq)
             case c.Hello() as command:
-                cursor = command.cursor
-                known = cursor is not None and cursor.epoch == self.entry.log.epoch
-                await self.resync(cursor.seq if cursor is not None and known else None)
+                await self._hear_hello(command)
             case _:
                 self._hand_on(decoded)
+                return
+        self.answers.done(decoded, at=self.entry.log.committed)
+
+    async def _hear_hello(self, hello: c.Hello) -> None:
+        """Take a hello that came after the greeting: a `resync` from its cursor."""
+        if hello.thread_id is not None:
+            self.thread_id = ThreadID(hello.thread_id)
+        cursor = hello.cursor
+        known = cursor is not None and cursor.epoch == self.entry.log.epoch
+        await self.resync(cursor.seq if cursor is not None and known else None)
 
     @property
     def sent(self) -> int:
@@ -174,7 +177,6 @@ class Connection:
     def _ack(self, seq: int) -> None:
         if seq > self.sent:
             raise InvalidField(f"event {seq} was not sent yet", field="seq")
-        self._errors = 0
         self.delivery.ack(seq)
 
     async def resync(self, after: int | None) -> None:
@@ -191,16 +193,16 @@ class Connection:
         except RecordUnavailable as error:
             raise Unavailable(str(error), retry_after_s=1.0) from error
         except trio.BrokenResourceError:
-            self.end(CloseCode.INTERNAL)
+            self._end_broken()
         except trio.TooSlowError:
             self.end(CloseCode.TOO_SLOW)
 
     def _hand_on(self, decoded: Decoded) -> None:
         def answer(outcome: Done | ClientError) -> None:
             if isinstance(outcome, Done):
-                self.accept(decoded, outcome)
+                self.answers.accept(decoded, outcome)
             else:
-                self.refuse(decoded, outcome)
+                self.answers.refuse(decoded, outcome)
 
         self.entry.tell(
             Envelope(context=self.context, decoded=decoded, on_answer=answer, origin=self)
@@ -210,51 +212,6 @@ class Connection:
         indicator = TypingIndicator(thread_id=thread_id, who=self.device, is_typing=on)
         self.entry.tell_others(self, indicator.encode())
 
-    def accept(self, decoded: Decoded, done: Done) -> None:
-        """Answer `ok`."""
-        self._errors = 0
-        if not decoded.wants_answer:
-            return
-        fields = dict(done.fields)
-        message_id = decoded.message_id or fields.get("message_id")
-        fields.pop("message_id", None)
-        if decoded.is_rpc:
-            body = ok_body(decoded.re, message_id, fields, duplicate=done.duplicate)
-            self.control(encode_rpc_result(decoded.rpc_id, body))
-        else:
-            self.control(encode_ok(decoded.re, message_id, fields, done.duplicate))
-
-    def refuse(self, decoded: Decoded, error: ClientError) -> None:
-        """Answer `error`; a hundred in a row close the connection."""
-        if decoded.wants_answer:
-            rpc = (decoded.rpc_id,) if decoded.is_rpc else None
-            self._send_error(error, message_id=decoded.message_id, re=decoded.re, rpc=rpc)
-
-    def _send_error(
-        self,
-        error: ClientError,
-        *,
-        message_id: str | None,
-        re: str | None,
-        rpc: tuple[Any] | None,
-    ) -> None:
-        now = self.config.wall_clock_ms()
-        if rpc is not None:
-            frame = encode_rpc_error(rpc[0], error, message_id, re, now)
-        else:
-            frame = encode_error(error, message_id, re, now)
-        self.control(frame)
-        self.config.on_error(error.code)
-        self._errors += 1
-        if self._errors >= MAX_ERRORS_IN_A_ROW:
-            self.end(CloseCode.ABUSE)
-
-    def _say(self, decoded: Decoded, control: Control) -> None:
-        if decoded.is_rpc:
-            self.control(encode_rpc_result(decoded.rpc_id, control.body()))
-        else:
-            self.control(control.encode())
-
     def control(self, frame: bytes) -> None:
         """Send something that is not in the log; see `Subscriber`."""
         if self.close_code is not None:
@@ -262,7 +219,11 @@ class Connection:
         try:
             self.sink.write([frame])
         except trio.BrokenResourceError:
-            self.end(CloseCode.TOO_SLOW if self.sink.tail_bytes else CloseCode.INTERNAL)
+            self._end_broken()
+
+    def _end_broken(self) -> None:
+        """End it: the peer is gone, or its tail is at the bound."""
+        self.end(CloseCode.TOO_SLOW if self.sink.tail_bytes else CloseCode.INTERNAL)
 
     def end(self, code: int) -> None:
         """Close with *code*, done by the reader; the first code counts."""
@@ -282,10 +243,3 @@ class Connection:
             "tail_bytes": self.sink.tail_bytes,
             "age_s": round(trio.current_time() - self.opened_at, 1),
         }
-
-
-def _carrying(read: ClientError, error: RateLimited) -> RateLimited:
-    """Give *error* what could be read of the frame that *read* is about."""
-    for name in ("message_id", "re", "is_rpc", "rpc_id"):
-        setattr(error, name, getattr(read, name, None))
-    return error

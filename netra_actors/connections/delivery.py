@@ -14,7 +14,7 @@ import attrs
 import structlog
 import trio
 
-from netra_actors.connections.catchup import read_missed
+from netra_actors.connections.catchup import read_missed, seq_of
 from netra_actors.connections.sinks import FrameSink
 from netra_actors.errors import RecordUnavailable
 from netra_actors.log.cursor import Cursor
@@ -80,7 +80,7 @@ class Delivery:
     _unacked_bytes: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.cursor = Cursor(self.log, 0, self.wake)
+        self.cursor = Cursor(self.log, 0, self._on_commit)
 
     async def start(
         self, after: int | None, welcome: Callable[[Mode, int], bytes] | None = None
@@ -88,34 +88,46 @@ class Delivery:
         """Replay what follows *after* (None: begin with a snapshot), then go live.
 
         Live events are held back until `replay_end` is written. *welcome* makes the first
-        frame from the mode and the head; a resync has none.
+        frame from the mode and the head; a resync has none. The window does not hold a replay
+        back, since nobody reads acks meanwhile; what was replayed counts in it.
 
         Cancellation: the connection is over.
 
         Raises:
-            RecordUnavailable: what was missed cannot be read now.
+            RecordUnavailable: what was missed cannot be read now; a connection that was live
+                goes on from where it was.
             trio.BrokenResourceError: the peer is gone.
             trio.TooSlowError: the peer takes nothing.
         """
-        self.live = False
+        was_live, self.live = self.live, False
         await self._end_pump()
         self._pumping = True
         try:
-            missed = None
-            if after is not None:
-                missed = await read_missed(self.record, self.log, after)
-            if missed is None:
-                self._write_snapshot(welcome)
-            else:
-                self._welcome(welcome, "resumed" if self.log.committed else "fresh", missed.upto)
-                await self._write_slices(missed.lines)
-                self.cursor.sent = missed.upto
-            self._write([ReplayEnd(seq=self.cursor.sent).encode()])
+            await self._replay(after, welcome)
             self.live = True
             self.cursor.attach()
+        except RecordUnavailable:
+            self.live = was_live
+            raise
         finally:
             self._pumping = False
-        self.wake()
+            self.wake()
+
+    async def _replay(
+        self, after: int | None, welcome: Callable[[Mode, int], bytes] | None
+    ) -> None:
+        missed = None
+        if after is not None:
+            missed = await read_missed(self.record, self.log, after)
+        if after is None or missed is None:
+            self._write_snapshot(welcome)
+        else:
+            self._empty_window()
+            self._welcome(welcome, "resumed" if self.log.committed else "fresh", missed.upto)
+            self.cursor.sent = after
+            await self._write_slices(missed.lines)
+        if not self._write([ReplayEnd(seq=self.cursor.sent).encode()]):
+            await self.sink.drain()
 
     def _welcome(self, welcome: Callable[[Mode, int], bytes] | None, mode: Mode, at: int) -> None:
         if welcome is not None:
@@ -128,29 +140,53 @@ class Delivery:
             self._write([encode_snapshot(at, encode_state(state))])
             self.counts.snapshots += 1
         self.cursor.sent = at
+        self._empty_window()
+
+    def _empty_window(self) -> None:
         self._unacked.clear()
         self._unacked_bytes = 0
+        self.stalled_since = None
 
     def stop(self) -> None:
         """Deliver nothing any more; a second call does nothing."""
         self.live = False
         self.cursor.detach()
 
+    def _on_commit(self) -> None:
+        written = False
+        try:
+            self.wake()
+            written = True
+        finally:
+            if not written:  # The cursor logs the fault; the peer must not wait for ever.
+                self.stop()
+                self.end(CloseCode.INTERNAL)
+
     def wake(self) -> None:
         """Write what is new, if the peer can take it; called at each commit. Never waits."""
-        if not self.live or self._pumping or self.cursor.lag <= 0 or self._window_is_full():
+        if not self.live or self._pumping or self.cursor.lag <= 0 or self.stalled_since is not None:
             return
         if not self.cursor.in_memory:
             self._start_pump()
             return
-        lines = self.cursor.take(self._room())
+        lines = self._take()
         try:
-            whole = self._write_lines(lines)
+            whole = not lines or self._write_lines(lines)
         except trio.BrokenResourceError:
             self._broken()
             return
-        if not whole or self.cursor.lag:
+        if not whole or (self.cursor.lag > 0 and self.stalled_since is None):
             self._start_pump()
+
+    def _take(self) -> list[bytes]:
+        """Take what is in memory, as far as the window has room."""
+        if not self.windowed:
+            return self.cursor.take()
+        if not self._has_room(0, len(self.log.lines(self.cursor.sent)[0])):
+            return []
+        room = self.window_bytes - self._unacked_bytes
+        # Small takes, so that an ack in the middle of them frees something.
+        return self.cursor.take(min(room, SLICE_BYTES))
 
     def _broken(self) -> None:
         """Stop: the peer is gone, or its tail is at the bound and it reads nothing."""
@@ -172,14 +208,26 @@ class Delivery:
         return self._write(frames(lines, as_array=self.batched))
 
     async def _write_slices(self, lines: list[bytes]) -> None:
-        start, size = 0, 0
-        for index, line in enumerate(lines):
+        """Write *lines* slice by slice, each when the kernel has the one before it.
+
+        On a live connection it ends early where the window is full.
+        """
+        part: list[bytes] = []
+        size = 0
+        for line in lines:
+            if self.live and not self._has_room(size, len(line)):
+                break
+            part.append(line)
             size += len(line)
             if size >= SLICE_BYTES:
-                if not self._write_lines(lines[start : index + 1]):
-                    await self.sink.drain()
-                start, size = index + 1, 0
-        if start < len(lines) and not self._write_lines(lines[start:]):
+                await self._write_slice(part)
+                part, size = [], 0
+        if part:
+            await self._write_slice(part)
+
+    async def _write_slice(self, part: list[bytes]) -> None:
+        self.cursor.sent = seq_of(part[-1])
+        if not self._write_lines(part):
             await self.sink.drain()
 
     def _start_pump(self) -> None:
@@ -198,7 +246,7 @@ class Delivery:
         try:
             with self._pump_scope:
                 await self.sink.drain()
-                while self.live and self.cursor.lag > 0 and not self._window_is_full():
+                while self.live and self.cursor.lag > 0 and self.stalled_since is None:
                     await self._catch_up()
                     await self.sink.drain()
         except trio.BrokenResourceError:
@@ -221,25 +269,21 @@ class Delivery:
         if missed is None:
             self._write_snapshot(None)
         else:
-            self.cursor.sent = missed.upto
             await self._write_slices(missed.lines)
 
-    def _room(self) -> int | None:
-        return self.window_bytes - self._unacked_bytes if self.windowed else None
-
-    def _window_is_full(self) -> bool:
-        if not self.windowed or self._unacked_bytes < self.window_bytes:
-            return False
-        if self.stalled_since is None:
-            self.stalled_since = trio.current_time()
-        return True
+    def _has_room(self, before: int, size: int) -> bool:
+        """Whether *size* bytes may follow *before* more; an event too large goes alone."""
+        used = self._unacked_bytes + before
+        if not self.windowed or not used or used + size <= self.window_bytes:
+            return True
+        self.stalled_since = trio.current_time()
+        return False
 
     def ack(self, seq: int) -> None:
         """Note that the client has applied everything up to *seq*; from now on it is windowed."""
         self.windowed = True
         while self._unacked and self._unacked[0][0] <= seq:
             self._unacked_bytes -= self._unacked.popleft()[1]
-        if self._unacked_bytes < self.window_bytes:
             self.stalled_since = None
         self.wake()
 

@@ -21,6 +21,8 @@ from netra_actors.protocol.controls import Draining, Heartbeat, TokenExpiring
 SILENT_S: Final = 8.0
 """A connection silent for longer gives way when its user has too many."""
 EXPIRY_WARNING_S: Final = 60.0
+SPREAD_S: Final = 2.0
+"""Over which clients come back after a drain."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,11 +43,13 @@ class WebSocketConnectionPool:
 
     Attributes:
         opened: connections that were ever added.
+        draining: whether everybody was told to come back later.
         closes: how many ended, by close code.
     """
 
     config: PoolConfig
     opened: int = attrs.field(default=0, init=False)
+    draining: bool = attrs.field(default=False, init=False)
     closes: dict[int, int] = attrs.field(factory=dict, init=False)
     _managers: dict[UserID, WebSocketManager] = attrs.field(factory=dict, init=False)
     _count: int = attrs.field(default=0, init=False)
@@ -150,9 +154,15 @@ class WebSocketConnectionPool:
             connection.warned = True
             connection.control(TokenExpiring(in_s=round(left_s, 1)).encode())
 
-    def drain(self, spread_s: float) -> None:
+    def drain(self, spread_s: float = SPREAD_S) -> None:
         """Tell every client when to come back, each at its own moment, and close it 4001."""
+        self.draining = True
         for connection in self:
-            delay = random.uniform(0.0, spread_s)  # noqa: S311  # a spread, not a secret
-            connection.control(Draining(reconnect_after_ms=round(delay * 1000)).encode())
+            connection.control(drain_notice(spread_s))
             connection.end(CloseCode.DRAINING)
+
+
+def drain_notice(spread_s: float) -> bytes:
+    """Return a `draining` frame that names a moment within *spread_s*."""
+    delay = random.uniform(0.0, spread_s)  # noqa: S311  # a spread, not a secret
+    return Draining(reconnect_after_ms=round(delay * 1000)).encode()

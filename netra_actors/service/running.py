@@ -35,8 +35,6 @@ from netra_actors.web.metrics import Metrics
 logger = structlog.get_logger(__name__)
 
 COMMITTER_BUDGET: Final = RestartBudget(intensity=3, period_s=10.0)
-SPREAD_S: Final = 2.0
-"""Over which clients come back after a drain."""
 
 Wait = Callable[[], Awaitable[object]]
 
@@ -165,7 +163,7 @@ async def _leave(worker: Worker, stop: Wait, scope: trio.CancelScope) -> None:
     worker.is_draining = True
     worker.sessions.pause()
     logger.info("draining", **_counts(worker))
-    worker.pool.drain(SPREAD_S)
+    worker.pool.drain()
 
 
 def _counts(worker: Worker) -> dict[str, int]:

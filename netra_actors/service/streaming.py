@@ -15,7 +15,7 @@ import trio
 
 from netra_actors.connections.connection import Connection
 from netra_actors.connections.opening import Carrier, Opening
-from netra_actors.errors import Conflict, RecordUnavailable
+from netra_actors.errors import Conflict, RecordUnavailable, Unavailable
 from netra_actors.identity import UserExecutionContext
 from netra_actors.protocol.close_codes import CloseCode
 from netra_actors.protocol.commands import Cursor
@@ -114,12 +114,16 @@ async def open_stream(
     worker: "Worker", context: UserExecutionContext, cursor: Cursor | None
 ) -> AsyncIterator[AsyncIterator[Sequence[StreamItem]]]:
     """Serve one listener for the length of the block; see `netra_actors.web.ports.Worker`."""
-    worker.pool.make_room(context)
     entry = await worker.sessions.entry(context)
+    if entry.state != "running":
+        raise Unavailable(f"the session is {entry.state}", retry_after_s=5.0)
+    if worker.pool.draining:
+        raise Unavailable("the service is leaving", retry_after_s=1.0)
     known = cursor is not None and cursor.epoch == entry.log.epoch
     after = cursor.seq if cursor is not None and known else None
     if after is not None and after > entry.log.committed:
         raise Conflict("this cursor is beyond the end of the log", recovery="Begin without one.")
+    worker.pool.make_room(context)
     sink = StreamSink(entry.log.epoch)
     connection_id = worker.ids.generate_websocket_connection_id()
     opening = worker.edge.opening

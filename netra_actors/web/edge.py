@@ -14,7 +14,7 @@ import trio
 
 from netra_actors.connections.connection import Connection
 from netra_actors.connections.opening import Carrier, Opening
-from netra_actors.connections.pool import WebSocketConnectionPool
+from netra_actors.connections.pool import SPREAD_S, WebSocketConnectionPool, drain_notice
 from netra_actors.errors import (
     ClientError,
     QuotaExceeded,
@@ -172,6 +172,9 @@ class Edge:
         if refused is not None:
             await self._close(socket, refused.error, refused.code)
             return
+        if self.pool.draining:
+            await self._send_away(socket)
+            return
         scope = trio.CancelScope()
         async with trio.open_nursery() as nursery:
             batched = upgrade.subprotocol == NETRA_V1
@@ -192,6 +195,14 @@ class Edge:
             with self.opening.attached(connection):
                 await self._live(socket, connection, greeting, scope)
             nursery.cancel_scope.cancel(reason="the connection has ended")
+
+    async def _send_away(self, socket: Socket) -> None:
+        """Tell a client that came in while the worker leaves when to come back."""
+        try:
+            socket.sink.write([drain_notice(SPREAD_S)])
+        except trio.BrokenResourceError:
+            logger.debug("peer_left_before_answer", code="draining")
+        await self._close(socket, None, CloseCode.DRAINING)
 
     async def _live(
         self, socket: Socket, connection: Connection, greeting: Greeting, scope: trio.CancelScope
@@ -220,6 +231,8 @@ class Edge:
     async def _read(self, socket: Socket, connection: Connection, greeting: Greeting) -> None:
         expires_in_s = greeting.identity.expires_in_s(self.ids.clock())
         await self.opening.start(connection, greeting.hello.cursor, expires_in_s=expires_in_s)
+        if greeting.request is not None and greeting.request.is_rpc:
+            connection.answers.done(greeting.request, at=connection.entry.log.committed)
         if greeting.first_frame is not None:
             await connection.feed(greeting.first_frame)
         while True:

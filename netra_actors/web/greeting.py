@@ -10,10 +10,11 @@ from typing import Final, final
 import attrs
 import trio
 
+from netra_actors.connections.answers import MAX_ERRORS_IN_A_ROW
 from netra_actors.errors import ClientError, ForbiddenUser, NetraError, Unauthorized
 from netra_actors.protocol.close_codes import CloseCode
 from netra_actors.protocol.commands import Hello
-from netra_actors.protocol.decoding import decode_command
+from netra_actors.protocol.decoding import Decoded, decode_command
 from netra_actors.web.credentials import Identity
 from netra_actors.web.socket import Socket
 from netra_actors.web.upgrade import Upgrade
@@ -40,6 +41,8 @@ class Greeting:
     identity: Identity
     hello: Hello
     first_frame: str | bytes | None = None
+    request: Decoded | None = None
+    """The frame that `hello` came in; None if the address or nobody said it."""
 
 
 async def read_greeting(
@@ -62,36 +65,44 @@ async def read_greeting(
         return Greeting(identity, upgrade.hello)
     strict = upgrade.subprotocol == NETRA_V1
     implied = identity is not None and not strict
-    first: tuple[Hello | None, str | bytes | None] = (None, None)
+    first: tuple[Decoded | None, str | bytes | None] = (None, None)
     with trio.move_on_after(IMPLIED_AFTER_S if implied else timeout_s):
         first = await _first_command(socket, identity, answer)
-    hello, frame = first
-    if hello is None and not (implied and identity is not None):
+    request, frame = first
+    if request is None and not (implied and identity is not None):
         said = "hello must come first" if frame is not None else f"no hello within {timeout_s:g} s"
         raise Refused(Unauthorized(said), CloseCode.UNAUTHORIZED)
-    if hello is None:
+    if request is None:
         assert identity is not None  # noqa: S101  # it would have been refused above
         return Greeting(identity, Hello(), frame)
-    return Greeting(await _identify(hello, identity, authenticate), _complete(hello, upgrade))
+    hello = request.command
+    assert isinstance(hello, Hello)  # noqa: S101  # `_first_command` looked
+    identity = await _identify(hello, identity, authenticate)
+    return Greeting(identity, _complete(hello, upgrade), request=request)
 
 
 async def _first_command(
     socket: Socket,
     identity: Identity | None,
     answer: Callable[[ClientError, str | None], None],
-) -> tuple[Hello | None, str | bytes | None]:
-    """Return the hello, or the frame that came in its place; unreadable ones are answered."""
-    while True:
+) -> tuple[Decoded | None, str | bytes | None]:
+    """Return the hello, or the frame that came in its place; unreadable ones are answered.
+
+    Raises:
+        Refused: too many unreadable ones.
+    """
+    for _ in range(MAX_ERRORS_IN_A_ROW):
         frame = await socket.receive()
         user_id = identity.user_id if identity is not None else _NOBODY
         try:
-            command = decode_command(frame, user_id=user_id).command
+            decoded = decode_command(frame, user_id=user_id)
         except ClientError as error:
             if identity is not None:
                 return None, frame
             answer(error, getattr(error, "re", None))
             continue
-        return (command, None) if isinstance(command, Hello) else (None, frame)
+        return (decoded, None) if isinstance(decoded.command, Hello) else (None, frame)
+    raise Refused(None, CloseCode.ABUSE)
 
 
 def _complete(hello: Hello, upgrade: Upgrade) -> Hello:
