@@ -63,6 +63,12 @@ async def test_a_page_of_another_site_gets_no_token(site: Site, origin: str) -> 
     assert response.status_code == 403
 
 
+async def test_what_a_tunnel_brings_in_gets_no_token(site: Site) -> None:
+    headers = {**LOCAL, "X-Forwarded-For": "203.0.113.9"}
+    response = await site.client.post("/api/dev/token", headers=headers, json={})
+    assert response.status_code == 403
+
+
 async def test_our_own_page_gets_a_token(site: Site) -> None:
     headers = {**LOCAL, "Origin": "http://127.0.0.1:8000"}
     response = await site.client.post("/api/dev/token", headers=headers, json={})
