@@ -135,23 +135,53 @@ def build_worker(
     missing: deque[MissingEvents],
 ) -> Worker:
     """Put the worker together around its sessions."""
-    ids, sockets = parts.ids, settings.sockets
+    edge = _build_edge(settings, authenticator, sessions, parts, metrics)
+    sockets = settings.sockets
+    worker = Worker(
+        settings=settings,
+        record=parts.record,
+        committer=parts.committer,
+        sessions=sessions,
+        registry=agents,
+        authenticator=authenticator,
+        tickets=edge.tickets,
+        rates=Buckets(sockets.commands_per_s, sockets.commands_burst),
+        ids=parts.ids,
+        metrics=metrics,
+        pool=edge.pool,
+        delivered=edge.opening.counts,
+        missing=missing,
+        started_at=parts.ids.clock(),
+        edge=edge,
+    )
+    metrics.gauges.update(_gauges(worker))
+    return worker
+
+
+def _build_edge(
+    settings: Settings,
+    authenticator: Authenticator,
+    sessions: Sessions,
+    parts: SessionParts,
+    metrics: Metrics,
+) -> Edge:
+    """Return what serves every WebSocket, with the pool of all connections."""
+    clock, sockets = parts.ids.clock, settings.sockets
+
+    async def authorize(connection: Connection, token: str) -> Mapping[str, Any]:
+        return await edge.authorize(connection, token)
+
     pool = WebSocketConnectionPool(
         PoolConfig(
             heartbeat_s=sockets.heartbeat_s,
             heartbeat_grace_s=sockets.heartbeat_grace_s,
             connections_of=lambda plan: settings.plans.named(plan).connections,
-            wall_clock_ms=ids.clock,
+            wall_clock_ms=clock,
         )
     )
-    tickets, delivered = Tickets(settings.auth.ticket_ttl_s), DeliveryCounts()
-
-    async def authorize(connection: Connection, token: str) -> Mapping[str, Any]:
-        return await edge.authorize(connection, token)
-
     config = ConnectionConfig(
         max_message_bytes=sockets.max_message_bytes,
-        wall_clock_ms=ids.clock,
+        wall_clock_ms=clock,
         authorize=authorize,
         take_command=_command_rate(settings, metrics),
         on_error=metrics.errors.add,
@@ -162,38 +192,20 @@ def build_worker(
         record=parts.record,
         sockets=sockets,
         config=config,
-        counts=delivered,
+        counts=DeliveryCounts(),
         on_mode=metrics.resumes.add,
     )
     edge = Edge(
         settings=settings,
         authenticator=authenticator,
-        tickets=tickets,
+        tickets=Tickets(settings.auth.ticket_ttl_s),
         directory=sessions,
         pool=pool,
         opening=opening,
-        ids=ids,
+        ids=parts.ids,
         metrics=metrics,
     )
-    worker = Worker(
-        settings=settings,
-        record=parts.record,
-        committer=parts.committer,
-        sessions=sessions,
-        registry=agents,
-        authenticator=authenticator,
-        tickets=tickets,
-        rates=Buckets(sockets.commands_per_s, sockets.commands_burst),
-        ids=ids,
-        metrics=metrics,
-        pool=pool,
-        delivered=delivered,
-        missing=missing,
-        started_at=ids.clock(),
-        edge=edge,
-    )
-    metrics.gauges.update(_gauges(worker))
-    return worker
+    return edge
 
 
 def _gauges(worker: Worker) -> dict[str, Callable[[], float | Mapping[str, float]]]:

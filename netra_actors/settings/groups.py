@@ -114,9 +114,6 @@ class SocketSettings:
     max_message_bytes: int = _setting(
         "NETRA_MAX_MESSAGE_BYTES", 8 * _KIB, size(1024, _MIB), "largest command"
     )
-    max_frame_bytes: int = _setting(
-        "NETRA_MAX_FRAME_BYTES", 64 * _KIB, size(1024, 16 * _MIB), "a larger frame closes 4413"
-    )
     window_bytes: int = _setting(
         "NETRA_WINDOW_BYTES", _MIB, size(64 * _KIB), "unacked bytes of a client that acks"
     )
