@@ -170,6 +170,8 @@ def test_the_analyst_shows_its_work_and_two_tabs_agree(desk: Desk) -> None:
     ask(page, QUESTION, "analyst")
     other = desk.beside(page)
     for tab in (page, other):
+        run_of(tab, "completed")
+        expect(tab.get_by_text("Cost rose by 88%").first).to_be_in_viewport()
         run = open_steps(run_of(tab, "completed"))
         expect(run.get_by_test_id("step-thinking").first).to_have_text(re.compile("Reading"))
         tool = run.get_by_test_id("step-tool").filter(has_text="load_usage")

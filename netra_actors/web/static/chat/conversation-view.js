@@ -7,6 +7,8 @@ import { TurnView } from "./turn-view.js";
 import { tick } from "./step-view.js";
 
 const NEAR = 90;
+/** Pixels above what the page rests on. */
+const MARGIN = 24;
 
 function problemOf({ message, recovery }) {
   const button = (action, text) =>
@@ -101,7 +103,7 @@ export class ConversationView {
     this.#earlier = earlier;
     this.#actions = actions;
     jump.append(icon("down"), "Newest");
-    jump.addEventListener("click", () => this.toNewest());
+    jump.addEventListener("click", () => this.#toEnd());
     earlier.addEventListener("click", () => this.#loadEarlier());
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#follow()).observe(list);
@@ -126,6 +128,7 @@ export class ConversationView {
       this.#stick = true;
     }
     const items = thread_id === null ? [] : model.items(thread_id);
+    const wasAtEnd = this.#isAtEnd();
     const views = new Map();
     for (const item of items) {
       const view = this.#views.get(item.key) ?? this.#make(item);
@@ -135,6 +138,7 @@ export class ConversationView {
       else view.update(item.answer);
       views.set(item.key, view);
     }
+    if (wasAtEnd && views.size > this.#views.size) this.#stick = true;
     this.#views = views;
     arrange(
       this.#list,
@@ -167,16 +171,47 @@ export class ConversationView {
   }
 
   #scrolled() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    // Only going up lets go: when much is added at once, the end is far away for a moment.
-    if (scrollHeight - scrollTop - clientHeight < NEAR) this.#stick = true;
-    else if (scrollTop < this.#top) this.#stick = false;
+    const { scrollTop } = this.#scroller;
+    const { rest, end } = this.#places();
+    // Only going up lets go, or reading on below where the page rests: when much is added at
+    // once, the end is far away for a moment.
+    if (Math.abs(rest - scrollTop) < NEAR) this.#stick = true;
+    else if (scrollTop < this.#top || rest < end) this.#stick = false;
     this.#top = scrollTop;
-    this.#jump.hidden = this.#stick;
+    this.#showJump();
   }
 
   #follow() {
-    if (this.#stick) this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#jump.hidden = this.#stick;
+    if (this.#stick) this.#scroller.scrollTop = this.#places().rest;
+    this.#showJump();
+  }
+
+  #toEnd() {
+    this.#stick = true;
+    this.#scroller.scrollTop = this.#places().end;
+  }
+
+  #showJump() {
+    this.#jump.hidden = this.#stick || this.#isAtEnd();
+  }
+
+  #isAtEnd() {
+    return this.#places().end - this.#scroller.scrollTop < NEAR;
+  }
+
+  /**
+   * Where the newest ends, and where the page rests while it follows: there, or at the question
+   * of a finished turn whose report would push its answer out of sight.
+   */
+  #places() {
+    const { scrollHeight, clientHeight, scrollTop } = this.#scroller;
+    const end = Math.max(0, scrollHeight - clientHeight);
+    const turn = this.#list.lastElementChild;
+    if (!turn?.classList.contains("reported")) return { rest: end, end };
+    const before = turn.previousElementSibling;
+    const anchor = before !== null && before.offsetHeight < clientHeight / 4 ? before : turn;
+    const above = this.#scroller.getBoundingClientRect().top + MARGIN - scrollTop;
+    const top = Math.max(0, anchor.getBoundingClientRect().top - above);
+    return { rest: Math.min(end, top), end };
   }
 }

@@ -154,6 +154,7 @@ export class TurnView {
       this.#report = run.report;
       this.#reports.replaceChildren(drawReport(run.report, this.#actions.fileLink));
     }
+    this.element.classList.toggle("reported", this.#report !== null && !(run?.open ?? false));
     arrange(
       this.element,
       [
