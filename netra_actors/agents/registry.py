@@ -98,7 +98,9 @@ class AgentRegistry:
             return self.agents[name or self.default]
         except KeyError:
             known = ", ".join(sorted(self.agents))
-            raise NotFound(f"no agent is called {name!r}; there are: {known}") from None
+            raise NotFound(
+                f"no agent is called {name!r}; there are: {known}", field="agent"
+            ) from None
 
 
 def _import(name: str) -> ModuleType:

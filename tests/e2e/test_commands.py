@@ -19,7 +19,9 @@ def flat(command: dict[str, Any]) -> dict[str, Any]:
 
 def nested(command: dict[str, Any]) -> dict[str, Any]:
     fields = {name: value for name, value in command.items() if name not in {"type", "message_id"}}
-    kept = {name: command[name] for name in ("type", "message_id") if name in command}
+    kept: dict[str, Any] = {
+        name: command[name] for name in ("type", "message_id") if name in command
+    }
     return {**kept, "payload": fields}
 
 
@@ -233,7 +235,7 @@ async def test_threads_are_listed_made_renamed_read_and_deleted(
                 "before": page["messages"][0]["message_id"],
             })
         )
-        assert [message["content"] for message in older["messages"]][0] == "one"
+        assert older["messages"][0]["content"] == "one"
         assert len(older["messages"]) == 2
         await device.ask(form({"type": "delete_thread", "thread_id": thread_id}))
         await device.quiet()
