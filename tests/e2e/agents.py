@@ -85,12 +85,12 @@ async def team(run: Run, message: UserMessage) -> str:
 
 @agent("flood", description="Streams as many pieces as it is told")
 async def flood(run: Run, message: UserMessage) -> str:
-    """Take "<pieces> <bytes> <thoughts>": what it streams, and what cannot be merged."""
-    pieces, size, thoughts = (int(part) for part in message.content.split())
+    """Take "<pieces> <bytes> <others>": what it streams, and what cannot be merged."""
+    pieces, size, others = (int(part) for part in message.content.split())
     for number in range(pieces):
         await run.partial(f"{number:06d}".ljust(size, "."))
-    for number in range(thoughts):
-        await run.think(f"{number:06d}".ljust(size, "."))
+    for number in range(others):
+        await run.custom("piece", f"{number:06d}".ljust(size, "."))
     return "flooded"
 
 
