@@ -5,7 +5,7 @@ a run belongs to it: when it ends, a number is forgotten.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 import trio
@@ -33,6 +33,9 @@ from netra_actors.sessions.entry import SessionEntry
 if TYPE_CHECKING:
     from netra_actors.connections.opening import Carrier
 
+MAX_HELD: Final = 16
+"""Control frames kept until `welcome` is written; more of them are dropped."""
+
 Authorize = Callable[["Connection", str], Awaitable[Mapping[str, Any]]]
 """Takes a fresh token; returns the fields of `ok`, or raises `ClientError`."""
 
@@ -44,8 +47,8 @@ class ConnectionConfig:
     max_message_bytes: int
     wall_clock_ms: Callable[[], int]
     authorize: Authorize
-    take_command: Callable[[UserExecutionContext, ConnectionID], float]
-    """Counts one command; returns 0.0, or the seconds to wait."""
+    take_command: Callable[[UserExecutionContext, ConnectionID, bool], float]
+    """Counts one command, stops (True) apart; returns 0.0, or the seconds to wait."""
     on_error: Callable[[str], None]
     """Told the code of each error sent."""
     on_command: Callable[[str], None]
@@ -78,6 +81,8 @@ class Connection:
     beat_at: float = attrs.field(factory=trio.current_time, init=False)
     warned: bool = attrs.field(default=False, init=False)
     """Whether `token_expiring` was sent."""
+    welcomed: bool = attrs.field(default=False, init=False)
+    _held: list[bytes] = attrs.field(factory=list, init=False)
     typing: Typing = attrs.field(init=False)
     answers: Answers = attrs.field(init=False)
 
@@ -125,16 +130,17 @@ class Connection:
 
     def _refuse_unread(self, error: ClientError) -> None:
         """Answer a frame that could not be read; such frames count like commands."""
-        wait_s = self.config.take_command(self.context, self.connection_id)
+        wait_s = self.config.take_command(self.context, self.connection_id, False)
         if wait_s > 0 and not isinstance(error, MessageTooLarge):
             error = carrying(error, RateLimited("too many commands", retry_after_s=wait_s))
         self.answers.refuse_unread(error)
 
     def _check_rate(self, command: c.Command) -> None:
-        # An ack costs nothing, and nobody is kept from stopping a run.
-        if isinstance(command, c.Ack | c.StopAgent):
+        if isinstance(command, c.Ack):
             return
-        wait_s = self.config.take_command(self.context, self.connection_id)
+        # Stops are counted by themselves: whatever else a client sends, it can stop a run.
+        urgent = isinstance(command, c.StopAgent)
+        wait_s = self.config.take_command(self.context, self.connection_id, urgent)
         if wait_s > 0:
             raise RateLimited("too many commands", retry_after_s=round(wait_s, 2))
 
@@ -167,6 +173,9 @@ class Connection:
             self.thread_id = ThreadID(hello.thread_id)
         cursor = hello.cursor
         known = cursor is not None and cursor.epoch == self.entry.log.epoch
+        if cursor is not None and known and cursor.seq > self.entry.log.committed:
+            self.end(CloseCode.IMPOSSIBLE_CURSOR)
+            return
         await self.resync(cursor.seq if cursor is not None and known else None)
 
     @property
@@ -216,10 +225,22 @@ class Connection:
         """Send something that is not in the log; see `Subscriber`."""
         if self.close_code is not None:
             return
+        if not self.welcomed:
+            # Nothing comes before `welcome`; what others say meanwhile waits a moment.
+            if len(self._held) < MAX_HELD:
+                self._held.append(frame)
+            return
         try:
             self.sink.write([frame])
         except trio.BrokenResourceError:
             self._end_broken()
+
+    def welcome(self) -> None:
+        """Note that `welcome` and the replay are written; send what waited for that."""
+        self.welcomed = True
+        held, self._held = self._held, []
+        for frame in held:
+            self.control(frame)
 
     def _end_broken(self) -> None:
         """End it: the peer is gone, or its tail is at the bound."""

@@ -139,3 +139,4 @@ class Opening:
 
         known = cursor is not None and cursor.epoch == log.epoch
         await connection.delivery.start(cursor.seq if cursor and known else None, welcome)
+        connection.welcome()

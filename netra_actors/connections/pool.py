@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, final
 
 import attrs
+import structlog
 import trio
 
 from netra_actors.connections.connection import Connection
@@ -17,6 +18,8 @@ from netra_actors.errors import QuotaExceeded
 from netra_actors.identity import UserExecutionContext, UserID
 from netra_actors.protocol.close_codes import CloseCode
 from netra_actors.protocol.controls import Draining, Heartbeat, TokenExpiring
+
+logger = structlog.get_logger(__name__)
 
 SILENT_S: Final = 8.0
 """A connection silent for longer gives way when its user has too many."""
@@ -115,11 +118,18 @@ class WebSocketConnectionPool:
         """Do what is due for each connection: heartbeat, its answer, expiry, typing."""
         now, wall = trio.current_time(), self.config.wall_clock_ms()
         for connection in self:
-            self._beat(connection, now)
-            self._check_token(connection, wall)
-            connection.typing.expire(now)
-            if connection.delivery.is_stalled:
-                connection.end(CloseCode.TOO_SLOW)
+            try:
+                self._look_after(connection, now, wall)
+            except Exception:  # One connection's fault must not silence all behind it.
+                logger.exception("connection_broke", connection_id=connection.connection_id)
+                connection.end(CloseCode.INTERNAL)
+
+    def _look_after(self, connection: Connection, now: float, wall: int) -> None:
+        self._beat(connection, now)
+        self._check_token(connection, wall)
+        connection.typing.expire(now)
+        if connection.delivery.is_stalled:
+            connection.end(CloseCode.TOO_SLOW)
 
     def _beat(self, connection: Connection, now: float) -> None:
         pinged = connection.pinged_at

@@ -222,15 +222,19 @@ def _gauges(worker: Worker) -> dict[str, Callable[[], float | Mapping[str, float
 
 def _command_rate(
     settings: Settings, metrics: Metrics
-) -> Callable[[UserExecutionContext, ConnectionID], float]:
+) -> Callable[[UserExecutionContext, ConnectionID, bool], float]:
     sockets = settings.sockets
-    own: Buckets[ConnectionID] = Buckets(sockets.commands_per_s, sockets.commands_burst)
+    own: Buckets[tuple[ConnectionID, bool]] = Buckets(
+        sockets.commands_per_s, sockets.commands_burst
+    )
     shared: Buckets[UserID] = Buckets(
         USER_SHARE * sockets.commands_per_s, USER_SHARE * sockets.commands_burst
     )
 
-    def take(context: UserExecutionContext, connection_id: ConnectionID) -> float:
-        wait_s = own.take(connection_id) or shared.take(context.user_id)
+    def take(context: UserExecutionContext, connection_id: ConnectionID, urgent: bool) -> float:
+        wait_s = own.take((connection_id, urgent))
+        if not urgent and not wait_s:
+            wait_s = shared.take(context.user_id)
         if wait_s:
             metrics.rate_limited.add("socket")
         return wait_s

@@ -1,6 +1,9 @@
-"""Housekeeping: one task, a table of jobs with periods."""
+"""Housekeeping: two tables of jobs with periods, one task for each.
 
-from collections.abc import Awaitable, Callable
+Those that may wait for the record stand apart, so that no slow disk delays a heartbeat.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
@@ -26,12 +29,11 @@ class Job:
     due_at: float = 0.0
 
 
-async def keep_house(worker: "Worker") -> None:
-    """Do every job of the worker when it is due, until cancelled.
+async def keep_house(worker: "Worker", jobs: Sequence[Job]) -> None:
+    """Do every one of *jobs* when it is due, until cancelled.
 
     A job that fails is logged and comes again with its next turn: no job is worth the others.
     """
-    jobs = jobs_of(worker)
     while True:
         started = trio.current_time()
         for job in jobs:
@@ -50,8 +52,8 @@ async def _do(job: Job) -> None:
         logger.exception("job_failed", job=job.name)
 
 
-def jobs_of(worker: "Worker") -> list[Job]:
-    """Return the table of jobs."""
+def beats_of(worker: "Worker") -> list[Job]:
+    """Return the jobs that never wait; heartbeats must not stand behind a slow record."""
 
     async def connections() -> None:
         worker.pool.tick()
@@ -71,12 +73,17 @@ def jobs_of(worker: "Worker") -> list[Job]:
         for code, count in worker.pool.closes.items():
             metrics.closes.add(code, count)
 
-    async def passivation() -> None:
-        await worker.sessions.put_away_idle(after_s=worker.settings.sessions.idle_s)
-
     return [
         Job("connections", 1.0, connections),
         Job("sessions", 1.0, sessions),
         Job("figures", 1.0, figures),
-        Job("passivation", 5.0, passivation),
     ]
+
+
+def chores_of(worker: "Worker") -> list[Job]:
+    """Return the jobs that wait for the record."""
+
+    async def passivation() -> None:
+        await worker.sessions.put_away_idle(after_s=worker.settings.sessions.idle_s)
+
+    return [Job("passivation", 5.0, passivation)]

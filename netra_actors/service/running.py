@@ -24,7 +24,7 @@ from netra_actors.record import open_record
 from netra_actors.server.connection import Limits
 from netra_actors.server.hypercorn import make_config, serve
 from netra_actors.service.building import build_worker, session_parts
-from netra_actors.service.housekeeping import keep_house
+from netra_actors.service.housekeeping import beats_of, chores_of, keep_house
 from netra_actors.service.worker import MissingEvents, Worker
 from netra_actors.sessions.sessions import open_sessions
 from netra_actors.settings import Settings
@@ -116,7 +116,8 @@ async def serve_worker(
     with scope:
         async with open_worker(settings, registry, authenticator) as worker:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(keep_house, worker)
+                nursery.start_soon(keep_house, worker, beats_of(worker))
+                nursery.start_soon(keep_house, worker, chores_of(worker))
                 nursery.start_soon(_sweep, worker)
                 await _serve(worker, listeners, partial(_leave, worker, stop, scope), on_ready)
                 nursery.cancel_scope.cancel(reason="nobody is served any more")

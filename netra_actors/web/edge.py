@@ -149,7 +149,7 @@ class Edge:
     async def _close(self, socket: Socket, error: ClientError | None, code: CloseCode) -> None:
         if error is not None:
             self._count(error)
-            self._answer(socket, error, None)
+            self._answer(socket, error, error.re)
         self.pool.note_close(code)
         await socket.close(code, code.reason)
 

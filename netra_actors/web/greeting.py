@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, final
 
 import attrs
+import msgspec
 import trio
 
 from netra_actors.connections.answers import MAX_ERRORS_IN_A_ROW
@@ -77,7 +78,14 @@ async def read_greeting(
         return Greeting(identity, Hello(), frame)
     hello = request.command
     assert isinstance(hello, Hello)  # noqa: S101  # `_first_command` looked
-    identity = await _identify(hello, identity, authenticate)
+    try:
+        identity = await _identify(hello, identity, authenticate)
+        decode_command(frame or b"", user_id=identity.user_id)  # Now it is known whose it must be.
+    except ForbiddenUser as error:
+        raise Refused(error, CloseCode.FORBIDDEN) from None
+    except ClientError as error:
+        error.re, error.message_id = request.re, request.message_id
+        raise
     return Greeting(identity, _complete(hello, upgrade), request=request)
 
 
@@ -93,7 +101,7 @@ async def _first_command(
     """
     for _ in range(MAX_ERRORS_IN_A_ROW):
         frame = await socket.receive()
-        user_id = identity.user_id if identity is not None else _NOBODY
+        user_id = identity.user_id if identity is not None else _claimed(frame)
         try:
             decoded = decode_command(frame, user_id=user_id)
         except ClientError as error:
@@ -101,8 +109,25 @@ async def _first_command(
                 return None, frame
             answer(error, getattr(error, "re", None))
             continue
-        return (decoded, None) if isinstance(decoded.command, Hello) else (None, frame)
+        return (decoded if isinstance(decoded.command, Hello) else None, frame)
     raise Refused(None, CloseCode.ABUSE)
+
+
+def _claimed(frame: str | bytes) -> str:
+    """Return the user_id that a frame names, to be held against its token afterwards."""
+    try:
+        found = msgspec.json.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _NOBODY
+    places = (
+        (found, *(found.get(name) for name in ("payload", "params")))
+        if isinstance(found, dict)
+        else ()
+    )
+    for place in places:
+        if isinstance(place, dict) and isinstance(place.get("user_id"), str):
+            return str(place["user_id"])
+    return _NOBODY
 
 
 def _complete(hello: Hello, upgrade: Upgrade) -> Hello:

@@ -4,10 +4,11 @@ from typing import final
 from urllib.parse import parse_qs
 
 import attrs
+import msgspec
 
 from netra_actors.errors import ClientError, Forbidden, InvalidField, Unauthorized
 from netra_actors.protocol.commands import Hello
-from netra_actors.protocol.decoding import parse_cursor
+from netra_actors.protocol.decoding import decode_command, parse_cursor
 from netra_actors.settings import ServerSettings
 from netra_actors.web.credentials import (
     Credential,
@@ -71,10 +72,8 @@ def _hello_of(query: str) -> Hello | None:
     parameters = parse_qs(query, keep_blank_values=True)
     if "cursor" not in parameters:
         return None
-    text = parameters["cursor"][-1]
-    cursor = None if text == "none" else parse_cursor(text)
-    return Hello(
-        cursor=cursor,
-        device=parameters.get("device", [None])[-1],
-        thread_id=parameters.get("thread_id", [None])[-1],
-    )
+    cursor = parse_cursor(parameters["cursor"][-1])
+    said = {name: parameters[name][-1] for name in ("device", "thread_id") if name in parameters}
+    # Checked as in the frame whose place this takes.
+    decode_command(msgspec.json.encode({"type": "hello", **said}), user_id="")
+    return Hello(cursor=cursor, device=said.get("device"), thread_id=said.get("thread_id"))
