@@ -4,7 +4,7 @@ A run's rank is its priority minus what its waiting is worth: one level for ever
 one thread start in the order of their messages, for an answer may depend on the one before.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, final
 
 import attrs
@@ -63,18 +63,35 @@ class RunQueue:
         return self._waiting.pop(run_id, None)
 
     def place(self, run_id: RunID, now: float) -> int:
-        """Return where the run stands, counted from 1."""
-        order = sorted(self._waiting.values(), key=lambda request: request.rank(now))
-        return [request.run_id for request in order].index(run_id) + 1
+        """Return where the run stands, counted from 1: the take that would bring it.
+
+        Raises:
+            KeyError: it does not wait here.
+        """
+        waiting = dict(self._waiting)
+        place = 1
+        while (first := _first(waiting.values(), now)) is not waiting[run_id]:
+            del waiting[first.run_id]
+            place += 1
+        return place
 
     def take(self, now: float, may_start: Callable[[RunRequest], bool]) -> RunRequest | None:
         """Take out the run to start now; None if none of them may."""
-        oldest: dict[ThreadID, RunRequest] = {}
-        for request in self._waiting.values():
-            oldest.setdefault(request.thread_id, request)
-        ready = [request for request in oldest.values() if may_start(request)]
+        ready = [request for request in _heads(self._waiting.values()) if may_start(request)]
         if not ready:
             return None
-        chosen = min(ready, key=lambda request: request.rank(now))
+        chosen = _first(ready, now)
         del self._waiting[chosen.run_id]
         return chosen
+
+
+def _heads(waiting: Iterable[RunRequest]) -> Iterable[RunRequest]:
+    """Return the oldest of each thread: only those can start."""
+    oldest: dict[ThreadID, RunRequest] = {}
+    for request in waiting:
+        oldest.setdefault(request.thread_id, request)
+    return oldest.values()
+
+
+def _first(waiting: Iterable[RunRequest], now: float) -> RunRequest:
+    return min(_heads(waiting), key=lambda request: request.rank(now))

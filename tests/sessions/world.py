@@ -62,11 +62,11 @@ class World:
     """The sessions of one worker, and what a test does with them."""
 
     sessions: Sessions
-    record: MemoryRecord
+    record: Any
     committer: Committer
     missing: list[tuple[RunID, str, Sequence[str]]]
+    ids: UnifiedIdGenerator
     contexts: dict[str, UserExecutionContext] = attrs.field(factory=dict)
-    _ids: Any = attrs.field(factory=count)
 
     def context(self, user: str = "alice", plan: str = "mid") -> UserExecutionContext:
         return UserExecutionContext(user_id=UserID(user), plan=plan)
@@ -87,17 +87,34 @@ class World:
         origin: FakeSubscriber | None = None,
     ) -> list[Done | ClientError]:
         """Send without waiting; the answer appears in the list."""
+        return self.post(await self.entry(user), command, plan=plan, origin=origin)
+
+    def post(
+        self,
+        entry: SessionEntry,
+        command: dict[str, Any],
+        *,
+        plan: str = "mid",
+        origin: FakeSubscriber | None = None,
+    ) -> list[Done | ClientError]:
+        """Send in this very step; the answer appears in the list."""
         answers: list[Done | ClientError] = []
-        decoded = decode_command(msgspec.json.encode(command), user_id=user)
-        (await self.entry(user)).tell(
+        entry.tell(
             Envelope(
-                context=self.context(user, plan),
-                decoded=decoded,
+                context=self.context(entry.user_id, plan),
+                decoded=decode_command(msgspec.json.encode(command), user_id=entry.user_id),
                 on_answer=answers.append,
                 origin=origin,
             )
         )
         return answers
+
+    async def answered(self, answers: list[Done | ClientError], within_s: float = 30.0) -> Any:
+        """Wait for the answer to what `post` sent."""
+        with trio.fail_after(within_s):
+            while not answers:
+                await trio.sleep(0.01)
+        return answers[0]
 
     async def send(self, content: str = "hello", **fields: Any) -> dict[str, Any]:
         """Send a message and return the fields of its ok."""
@@ -155,19 +172,29 @@ def counting_ids() -> UnifiedIdGenerator:
     )
 
 
+async def _tick(sessions: Sessions) -> None:
+    while True:
+        await trio.sleep(1)
+        sessions.tick()
+
+
 @asynccontextmanager
 async def open_world(
     *agents: Agent,
-    record: MemoryRecord | None = None,
+    record: Any = None,
+    ids: UnifiedIdGenerator | None = None,
     take_message: Callable[[UserExecutionContext], float] = lambda _: 0.0,
     limits: LogLimits | None = None,
     queue_capacity: int = 16,
     mailbox_capacity: int = 256,
     settings: Any = SETTINGS,
 ) -> AsyncIterator[World]:
-    """Open sessions that offer *agents*, the first one being the default."""
+    """Open sessions that offer *agents*, the first one being the default.
+
+    Worlds over one record are given the same *ids*: real ones never make an identifier twice.
+    """
     record = record or MemoryRecord()
-    ids = counting_ids()
+    ids = ids or counting_ids()
     missing: list[tuple[RunID, str, Sequence[str]]] = []
     committer = Committer(record=record)
 
@@ -206,6 +233,7 @@ async def open_world(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(committer.run)
         async with open_sessions(parts) as sessions:
-            yield World(sessions, record, committer, missing)
+            nursery.start_soon(_tick, sessions)
+            yield World(sessions, record, committer, missing, ids)
         await committer.wait_idle()
         nursery.cancel_scope.cancel()
