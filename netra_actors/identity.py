@@ -207,7 +207,7 @@ class UserExecutionContext:
     permissions: frozenset[str] = attrs.field(default=frozenset(), converter=_frozen)
     depth: int = attrs.field(default=0)
     """How many contexts this one descends from; at most 10."""
-    parent_request_id: RequestID | None = None
+    parent_request_id: RequestID | None = attrs.field(default=None, validator=_optional)
 
     @depth.validator
     def _check_depth(self, _: object, value: int) -> None:

@@ -19,6 +19,7 @@ from netra_actors.agents.run import MAX_INLINE, Run
 from netra_actors.errors import ClientError, IllegalTransition, LogFull, NetraError, RecordError
 from netra_actors.log.limits import EventTooLarge
 from netra_actors.protocol.events import FileRef, RunStatus
+from netra_actors.protocol.runs import Phase, RunState
 from netra_actors.protocol.text import clean_text, cut_encoded
 
 log = structlog.get_logger(__name__)
@@ -107,9 +108,10 @@ def close(run: Run, ending: Ending, agent: Agent) -> None:
     if state is None or run.notifier.closed:
         return
     _close_tools(run)
-    status = _status(run, ending, cancelling=state.cancelling)
+    status = _status(run, ending, state)
     if ending.crash is not None:
-        _report_crash(run, agent, ending.crash, visible=status == "failed")
+        told = state.phase is Phase.FAILING
+        _report_crash(run, agent, ending.crash, visible=status == "failed" and not told)
     answer = ending.answer if status == "completed" else cut_encoded(run.said, MAX_INLINE)
     run.ended_as = status
     terminal: dict[str, Any] = {
@@ -129,10 +131,13 @@ def close(run: Run, ending: Ending, agent: Agent) -> None:
         run.services.on_missing(run.run_id, agent.name, sorted(missing))
 
 
-def _status(run: Run, ending: Ending, *, cancelling: bool) -> RunStatus:
+def _status(run: Run, ending: Ending, state: RunState) -> RunStatus:
+    if state.phase is Phase.FAILING:
+        # It has told its error itself; only this may follow.
+        return "failed"
     if run.interrupted is not None:
         return "interrupted"
-    if cancelling:
+    if state.cancelling:
         return "cancelled"
     if ending.status == "interrupted" and run.parent is not None and not _interrupted(run):
         # Its parent was stopped, or left the group's block early.

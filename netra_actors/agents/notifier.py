@@ -10,6 +10,7 @@ from typing import Any, Final, final
 
 import attrs
 
+from netra_actors.agents.values import builtins
 from netra_actors.errors import RunClosed
 from netra_actors.identity import CallID, MessageID, RunID, ThreadID
 from netra_actors.log.session_log import SessionLog
@@ -64,7 +65,7 @@ class WebSocketNotifier:
     closed: bool = attrs.field(default=False, init=False)
 
     def send(self, payload: Payload) -> Emitted:
-        """Append *payload* as an event of this run."""
+        """Append *payload*, whose text must be clean, as an event of this run."""
         if self.closed:
             raise RunClosed(f"{payload.type} after the end of {self.run_id}")
         event = self.log.append(
@@ -137,8 +138,8 @@ class WebSocketNotifier:
         return self.send(
             events.ToolExecuting(
                 call_id=call_id,
-                tool_name=tool_name,
-                tool_purpose=tool_purpose,
+                tool_name=clean_text(tool_name),
+                tool_purpose=clean_text(tool_purpose),
                 parameters=redact(dict(parameters or {})),
                 parameters_summary=parameters_summary
                 and cut(clean_text(parameters_summary), MAX_SUMMARY),
@@ -161,10 +162,10 @@ class WebSocketNotifier:
         return self.send(
             events.ToolCompleted(
                 call_id=call_id,
-                tool_name=tool_name,
+                tool_name=clean_text(tool_name),
                 status=status,
                 execution_time_ms=execution_time_ms,
-                result=result,
+                result=builtins(result),
                 result_ref=result_ref,
                 error=error and cut(clean_text(error), MAX_ERROR),
             )
@@ -185,13 +186,13 @@ class WebSocketNotifier:
         """The structured result."""
         return self.send(
             events.FinalReport(
-                report=report,
+                report=builtins(report),
                 report_ref=report_ref,
                 executive_summary=executive_summary
                 and cut(clean_text(executive_summary), MAX_SUMMARY),
-                recommendations=list(recommendations),
-                action_plan=list(action_plan),
-                cost_analysis=cost_analysis,
+                recommendations=[builtins(item) for item in recommendations],
+                action_plan=[builtins(item) for item in action_plan],
+                cost_analysis=builtins(cost_analysis),
                 confidence=confidence,
                 total_duration_ms=total_duration_ms,
             )
@@ -221,10 +222,12 @@ class WebSocketNotifier:
         """Why the run fails; a `failed` terminal follows directly."""
         return self.send(
             events.AgentError(
-                error_type=error_type,
+                error_type=cut(clean_text(error_type), MAX_ERROR),
                 user_friendly_message=cut(clean_text(user_friendly_message), MAX_ERROR),
                 recoverable=recoverable,
-                recovery_suggestions=list(recovery_suggestions),
+                recovery_suggestions=[
+                    cut(clean_text(words), MAX_ERROR) for words in recovery_suggestions
+                ],
                 reference=reference,
             )
         )
@@ -272,5 +275,5 @@ class WebSocketNotifier:
         )
 
     def send_custom(self, name: str, data: Any = None) -> Emitted:
-        """Append an event of the agent author's own making."""
-        return self.send(events.Custom(name=name, data=data))
+        """Append an event of the agent author's own making; *data* is anything JSON can hold."""
+        return self.send(events.Custom(name=clean_text(name), data=builtins(data)))

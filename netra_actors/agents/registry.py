@@ -119,11 +119,15 @@ def _import(name: str) -> ModuleType:
 
 def _agents_of(module: ModuleType) -> list[Agent]:
     offered = getattr(module, "AGENTS", None)
-    found = (
-        list(offered)
-        if offered is not None
-        else [a for a in vars(module).values() if isinstance(a, Agent) and _can_be_asked(a)]
-    )
+    if offered is None:
+        found = [a for a in vars(module).values() if isinstance(a, Agent) and _can_be_asked(a)]
+    else:
+        found = list(offered) if isinstance(offered, Iterable) else [offered]
+        if strangers := [thing for thing in found if not isinstance(thing, Agent)]:
+            raise ConfigurationError(
+                f"AGENTS of module {module.__name__!r} holds {strangers[0]!r}, which is no agent; "
+                "decorate it with @agent('name')"
+            )
     if not found:
         raise ConfigurationError(
             f"agent module {module.__name__!r} has no agent; "
@@ -138,4 +142,6 @@ def _can_be_asked(agent: Agent) -> bool:
     if len(parameters) < 2:
         return False
     annotation = parameters[1].annotation
-    return annotation in {inspect.Parameter.empty, UserMessage, "UserMessage"}
+    if isinstance(annotation, str):
+        return annotation.rpartition(".")[2] == UserMessage.__name__
+    return annotation is inspect.Parameter.empty or annotation is UserMessage

@@ -14,7 +14,8 @@ import trio
 
 from netra_actors.agents.message import HistoryMessage
 from netra_actors.agents.notifier import Emitted, WebSocketNotifier
-from netra_actors.agents.tools import Tool, ToolRunner, builtins
+from netra_actors.agents.tools import Tool, ToolRunner
+from netra_actors.agents.values import builtins
 from netra_actors.identity import (
     RunID,
     ThreadID,
@@ -22,7 +23,7 @@ from netra_actors.identity import (
     UserExecutionContext,
 )
 from netra_actors.protocol.events import FileRef, RunStatus, ToolStatus, Urgency
-from netra_actors.protocol.text import cut, encoded_size, split_text
+from netra_actors.protocol.text import clean_text, cut, cut_bytes, encoded_size, split_text
 
 if TYPE_CHECKING:
     from netra_actors.agents.subagents import SubagentGroup
@@ -122,13 +123,16 @@ class Run:
 
         Awaiting it waits while the backlog is full.
         """
-        *head, last = list(split_text(content, MAX_PIECE)) or [""]
+        *head, last = split_text(clean_text(content), MAX_PIECE)
         for piece in head:
-            self.notifier.send_partial_result(piece)
-        emitted = self.notifier.send_partial_result(last, is_complete=is_complete)
+            self._say(piece, is_complete=False)
+        return self._say(last, is_complete=is_complete)
+
+    def _say(self, piece: str, *, is_complete: bool) -> Emitted:
+        emitted = self.notifier.send_partial_result(piece, is_complete=is_complete)
         if self._said_chars < MAX_STORED:
-            self._said.append(content)
-            self._said_chars += len(content)
+            self._said.append(piece)
+            self._said_chars += len(piece)
         return emitted
 
     def progress(
@@ -149,7 +153,7 @@ class Run:
 
     def custom(self, name: str, data: Any = None) -> Emitted:
         """Append an event of your own making; *data* is anything that JSON can hold."""
-        return self.notifier.send_custom(name, builtins(data))
+        return self.notifier.send_custom(name, data)
 
     async def report(
         self,
@@ -170,14 +174,14 @@ class Run:
             shown,
             report_ref=ref,
             executive_summary=executive_summary,
-            recommendations=builtins(list(recommendations)),
-            action_plan=builtins(list(action_plan)),
-            cost_analysis=builtins(cost_analysis),
+            recommendations=recommendations,
+            action_plan=action_plan,
+            cost_analysis=cost_analysis,
             confidence=confidence,
             total_duration_ms=self.elapsed_ms,
         )
 
-    async def call(self, tool: Tool, *args: Any, **kwargs: Any) -> Any:
+    async def call(self, tool: Tool, /, *args: Any, **kwargs: Any) -> Any:
         """Call a tool, so that everybody sees it work; return what it returns.
 
         Its `tool_executing` is followed by one `tool_completed`, also when it raises (status
@@ -242,7 +246,7 @@ class Run:
         # As JSON, where a newline has two bytes and a control character six.
         if len(answer) * 6 <= MAX_INLINE or encoded_size(answer) <= MAX_INLINE:
             return answer, None
-        body = answer.encode()[:MAX_STORED]
+        body = cut_bytes(answer, MAX_STORED).encode()
         ref = await self.services.store(self.context, "answer.txt", body)
         return cut(answer, PREVIEW), ref
 

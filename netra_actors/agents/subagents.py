@@ -19,6 +19,8 @@ class SubRun:
 
     run: Run
     name: str
+    announced: bool = attrs.field(default=False, init=False)
+    """Whether the parent's log says that it may begin."""
     done: bool = attrs.field(default=False, init=False)
     _value: Any = attrs.field(default=None, init=False)
 
@@ -52,12 +54,15 @@ class SubagentGroup:
         Raises:
             InvalidContextError: nested deeper than 10.
             IllegalTransition: the parent has reported or ended.
+            RuntimeError: the group's block has ended.
         """
         if not isinstance(agent, Agent):
             raise TypeError(f"{agent!r} is not an agent; decorate it with @agent('name')")
         handle = SubRun(self._child(), agent.name)
-        self.parent.notifier.send_subagent_started(handle.run.run_id, agent.name)
+        # Either may refuse. The task first: what is announced has to live, and to be closed.
         self._nursery.start_soon(self._live, handle, agent, args, name=handle.run.run_id)
+        self.parent.notifier.send_subagent_started(handle.run.run_id, agent.name)
+        handle.announced = True
         return handle
 
     def _child(self) -> Run:
@@ -82,6 +87,8 @@ class SubagentGroup:
         )
 
     async def _live(self, handle: SubRun, agent: Agent, args: tuple[Any, ...]) -> None:
+        if not handle.announced:
+            return
         try:
             outcome = await execute(handle.run, agent, partial(agent.fn, handle.run, *args))
         finally:

@@ -6,18 +6,15 @@ until it ends, and what it returns is dropped. It can emit nothing, for its run 
 """
 
 import inspect
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Protocol, final
+from typing import Any, Protocol, final
 
 import attrs
-import msgspec
 import trio
 
+from netra_actors.agents.values import builtins, describe_all
 from netra_actors.errors import ConfigurationError
-
-MAX_ITEMS: Final = 10
-_PLAIN: Final = (str, int, float, bool, type(None))
 
 
 @final
@@ -50,7 +47,7 @@ class Tool:
             TypeError: the arguments do not fit the function.
         """
         bound = inspect.signature(self.fn).bind(*args, **kwargs)
-        return {name: describe(value) for name, value in bound.arguments.items()}
+        return describe_all(bound.arguments)
 
     def result(self, value: Any) -> Any:
         """Return what `tool_completed.result` shows of *value*."""
@@ -70,7 +67,7 @@ def tool(
     Raises:
         ConfigurationError: no purpose; users are shown it while the tool works.
     """
-    if not purpose:
+    if not purpose.strip():
         raise ConfigurationError("a tool needs a purpose: users are shown it while it works")
 
     def declare(fn: Callable[..., Any]) -> Tool:
@@ -86,31 +83,10 @@ def tool(
     return declare
 
 
-def describe(value: Any) -> Any:
-    """Return a small JSON picture of an argument; large things become a few words."""
-    if isinstance(value, _PLAIN):
-        return value
-    if isinstance(value, dict):
-        return {str(key): describe(item) for key, item in list(value.items())[:MAX_ITEMS]}
-    if isinstance(value, list | tuple | set | frozenset):
-        items = [describe(item) for item in list(value)[:MAX_ITEMS]]
-        return items if len(value) <= MAX_ITEMS else [*items, f"... {len(value)} in all"]
-    name = type(value).__name__
-    return f"{name} of {len(value)}" if isinstance(value, Sized) else name
-
-
-def builtins(value: Any) -> Any:
-    """Return *value* as JSON types; what cannot be one becomes its description."""
-    try:
-        return msgspec.to_builtins(value, enc_hook=describe, str_keys=True)
-    except (TypeError, ValueError, RecursionError):
-        return describe(value)
-
-
 class ToolRunner(Protocol):
     """Where sync tools run."""
 
-    async def __call__(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    async def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Run *fn* and return what it returns, or raise what it raises."""
         ...
 
@@ -126,7 +102,7 @@ class ThreadRunner:
 
     limiter: trio.CapacityLimiter
 
-    async def __call__(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    async def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Run *fn* in a thread.
 
         Cancellation: the thread is abandoned and goes on to its end; its result is dropped.
@@ -135,7 +111,7 @@ class ThreadRunner:
         return await trio.to_thread.run_sync(call, limiter=self.limiter, abandon_on_cancel=True)
 
 
-async def run_inline(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+async def run_inline(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Run a sync tool on the loop: for virtual time, where threads have no place."""
     await trio.lowlevel.checkpoint()
     return fn(*args, **kwargs)
