@@ -6,7 +6,7 @@ import trio
 
 from netra_actors import Run, UserMessage, agent, tool
 
-PIECES: Final = 30
+PIECES: Final = 45
 PIECE_S: Final = 0.1
 LONG_S: Final = 600.0
 
@@ -25,7 +25,7 @@ async def count(run: Run) -> None:
         await trio.sleep(PIECE_S)
 
 
-@agent("counter", description="Counts to thirty in three seconds")
+@agent("counter", description="Counts at an even pace for a few seconds")
 async def counter(run: Run, message: UserMessage) -> str:
     """Count, and end."""
     await run.think("Counting at an even pace")

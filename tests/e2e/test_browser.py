@@ -10,6 +10,7 @@ import attrs
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from tests.e2e.browser_agents import PIECES
 from tests.e2e.browser_server import BrowserServer
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
@@ -25,10 +26,28 @@ SWITCHES: Final = [
 ]
 WITHIN_MS: Final = 15_000
 QUESTION: Final = "Why did cost rise last week?"
-NUMBERS: Final = " ".join(f"n{number}" for number in range(1, 31))
+NUMBERS: Final = " ".join(f"n{number}" for number in range(1, PIECES + 1))
 REPORT_VIOLATIONS: Final = """
 addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
   console.error(`security policy: ${violatedDirective} ${blockedURI}`));
+"""
+NOTE_EVERY_ANSWER: Final = """
+globalThis.answers = [];
+new MutationObserver(() => {
+  const text = document.querySelector("[data-testid=message-agent]")?.textContent;
+  if (text && text !== answers.at(-1)) answers.push(text);
+}).observe(document, { childList: true, characterData: true, subtree: true });
+"""
+SLOW_HISTORY: Final = """
+const straight = fetch;
+const aWhile = () => new Promise((resolve) => setTimeout(resolve, 350));
+globalThis.fetch = async (address, options) => {
+  if (!String(address).includes("/events")) return straight(address, options);
+  await aWhile(); // What comes live now is in the history too,
+  const answer = await straight(address, options);
+  await aWhile(); // and what comes now is not.
+  return answer;
+};
 """
 SERVICE_IS_DOWN: Final = re.compile(r"ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESP")
 CSV: Final = (
@@ -196,20 +215,6 @@ def test_the_analyst_shows_its_work_and_two_tabs_agree(desk: Desk) -> None:
     assert own[-1]["payload"]["final_response"] == "".join(pieces)
 
 
-def watch_the_answer_grow(page: Page) -> str:
-    """Note the answer's lengths as it is drawn; return the expression that reads them."""
-    page.evaluate(
-        """() => {
-          globalThis.answerLengths = new Set();
-          new MutationObserver(() => {
-            const text = document.querySelector("[data-testid=message-agent]")?.textContent;
-            if (text) globalThis.answerLengths.add(text.length);
-          }).observe(document.getElementById("list"), { childList: true, subtree: true });
-        }"""
-    )
-    return "() => [...globalThis.answerLengths]"
-
-
 def steps_of(page: Page) -> list[str]:
     return page.locator("[data-testid^=step-]").all_inner_texts()
 
@@ -239,17 +244,27 @@ def test_stopping_a_run_closes_its_tool_once_on_both_tabs(desk: Desk) -> None:
 
 def test_a_reload_in_the_middle_goes_on_without_saying_anything_twice(desk: Desk) -> None:
     page = desk.tab()
-    lengths = watch_the_answer_grow(page)
+    page.add_init_script(NOTE_EVERY_ANSWER + SLOW_HISTORY)
+    page.reload()
     ask(page, "Count", "counter")
     expect(page.get_by_test_id("message-agent")).to_contain_text("n5 ")
-    assert len(page.evaluate(lengths)) > 2, "the answer did not come in pieces"
+    expect_growth(page)
     page.reload()
     run_of(page, "running")
     expect(page.get_by_test_id("message-agent")).to_contain_text("n5 ")
     run = open_steps(run_of(page, "completed"))
     assert answer_of(page) == NUMBERS
+    expect_growth(page)
     expect(run.get_by_test_id("step-thinking")).to_have_count(1)
     expect(page.get_by_test_id("message-user")).to_have_count(1)
+
+
+def expect_growth(page: Page) -> None:
+    """Check that the answer came in pieces, each of them once."""
+    answers = page.evaluate("() => globalThis.answers")
+    assert len(answers) > 3, "the answer did not come in pieces"
+    assert [text for text in answers if not f"{NUMBERS} ".startswith(text)] == []
+    assert answers == sorted(answers, key=len), "the answer was taken back"
 
 
 def test_a_waiting_message_can_be_taken_back(desk: Desk) -> None:
