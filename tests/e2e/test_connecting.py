@@ -321,9 +321,9 @@ async def test_a_cursor_beyond_the_head_closes_4409(server: Server, user: str) -
 
 @pytest.mark.parametrize("cursor", ["5", "x:y", ":5", "e:-1", "e:1.5", ""])
 async def test_a_cursor_that_is_none_is_400(server: Server, user: str, cursor: str) -> None:
-    async with refused(400) as body:
-        async with dial(server.port, token=make_token(user), query=f"cursor={cursor}"):
-            raise AssertionError("unreachable")
+    token = make_token(user)
+    async with refused(400) as body, dial(server.port, token=token, query=f"cursor={cursor}"):
+        raise AssertionError("unreachable")
     assert body[0]["error"] == "invalid_field"
 
 
@@ -461,9 +461,13 @@ async def test_a_place_is_free_again_when_somebody_leaves(quick: Server, user: s
 async def test_the_worker_has_a_bound_too(tmp_path_factory: pytest.TempPathFactory) -> None:
     server = start_server(tmp_path_factory.mktemp("small"), NETRA_MAX_CONNECTIONS="2")
     try:
-        async with connected(server, "a"), connected(server, "b"):
-            async with refused(503), dial(server.port, token=make_token("c")):
-                raise AssertionError("unreachable")
+        async with (
+            connected(server, "a"),
+            connected(server, "b"),
+            refused(503),
+            dial(server.port, token=make_token("c")),
+        ):
+            raise AssertionError("unreachable")
     finally:
         server.kill()
 
