@@ -173,18 +173,18 @@ class Device:
         """Be connected for the length of the block, resuming where this device was."""
         cursor = "none" if self.epoch is None else f"{self.epoch}:{self.applied}"
         query = "" if self.plain and self.epoch is None else f"?cursor={cursor}"
-        self.socket = await open_socket(port, self.token, query=query, plain=self.plain)
-        self.close_code = None
-        assert self.socket.subprotocol == (None if self.plain else "netra.v1")
+        socket = await open_socket(port, self.token, query=query, plain=self.plain)
+        self.socket, self.close_code = socket, None
+        assert socket.subprotocol == (None if self.plain else "netra.v1")
         before = len(self.controls)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read, self.socket)
+            nursery.start_soon(self._read, socket)
             try:
                 await self.until(lambda: self.heard("replay_end", since=before) is not None)
                 yield
             finally:
                 nursery.cancel_scope.cancel()
-                await trio.aclose_forcefully(self.socket.stream)
+                await trio.aclose_forcefully(socket.stream)
 
     async def _read(self, socket: Socket) -> None:
         while True:
