@@ -116,8 +116,9 @@ def _ending(reason: trio_websocket.CloseReason | None) -> Ending:
     return Ending(reason.code, reason.reason or "")
 
 
-def _refusal(group: BaseExceptionGroup[Exception]) -> Ending:
-    [error] = group.exceptions
+def _refusal(error: Exception) -> Ending:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
     if isinstance(error, trio_websocket.ConnectionRejected):
         body = (error.body or b"").decode("utf-8", "replace")[:_SHOWN_CHARS]
         return Ending(LOST, body, http_status=error.status_code)
@@ -138,24 +139,36 @@ async def open_link(url: str, headers: Sequence[tuple[str, str]]) -> AsyncIterat
     failure: Exception | None = None
     try:
         async with trio.open_nursery() as nursery:
-            socket = await _upgrade(nursery, stream, parts, headers)
-            if socket is None:
-                failure = LinkEnded(Ending(LOST, _NO_ANSWER))
-            else:
+            readers = await nursery.start(_readers)
+            try:
+                socket = await _upgrade(readers, stream, parts, headers)
                 link = WebSocketLink(socket)
                 try:
                     yield link
-                except Exception as error:  # noqa: BLE001 - raised below, unwrapped
-                    failure = error
                 finally:
                     await link.close()
-            nursery.cancel_scope.cancel(reason="the link's block was left")
+            except Exception as error:  # noqa: BLE001 - raised below, unwrapped
+                failure = error
+            finally:
+                readers.cancel_scope.cancel(reason="the link's block was left")
     except* Exception as broken:  # noqa: BLE001 - the block's own went to `failure`: the reader's
         failure = failure or LinkEnded(_refusal(broken))
     finally:
         await trio.aclose_forcefully(stream)
     if failure is not None:
         raise failure
+
+
+async def _readers(task_status: trio.TaskStatus[trio.Nursery]) -> None:
+    """Give a nursery that a cancellation of the link does not reach.
+
+    Who closes a link waits for the service's answer, and somebody has to read it. `open_link`
+    ends the nursery itself, at most `CLOSE_WITHIN_S` after its block was left.
+    """
+    with trio.CancelScope(shield=True):
+        async with trio.open_nursery() as nursery:
+            task_status.started(nursery)
+            await trio.sleep_forever()
 
 
 async def _dial(parts: SplitResult) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
@@ -181,7 +194,7 @@ async def _upgrade(
     stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
     parts: SplitResult,
     headers: Sequence[tuple[str, str]],
-) -> trio_websocket.WebSocketConnection | None:
+) -> trio_websocket.WebSocketConnection:
     with trio.move_on_after(CONNECT_WITHIN_S):
         return await trio_websocket.wrap_client_stream(
             nursery,
@@ -193,4 +206,4 @@ async def _upgrade(
             message_queue_size=_WAITING_FRAMES,
             max_message_size=_MAX_FRAME_BYTES,
         )
-    return None
+    raise LinkEnded(Ending(LOST, _NO_ANSWER))

@@ -6,7 +6,14 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
-from netra_actors.client.link import LOST, SUBPROTOCOL, Ending, LinkEnded, open_link
+from netra_actors.client.link import (
+    CLOSE_WITHIN_S,
+    LOST,
+    SUBPROTOCOL,
+    Ending,
+    LinkEnded,
+    open_link,
+)
 
 Handler = Callable[[WebSocketRequest], Awaitable[None]]
 
@@ -72,6 +79,26 @@ async def test_leaving_the_block_says_goodbye() -> None:
             pass
         with trio.fail_after(2):
             assert await receiver.receive() == 1000
+
+
+async def test_a_cancelled_block_says_goodbye_too_and_hears_the_answer() -> None:
+    goodbyes: list[int] = []
+
+    async def listen(request: WebSocketRequest) -> None:
+        socket = await request.accept()
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.get_message()
+        assert closed.value.reason is not None
+        goodbyes.append(closed.value.reason.code)
+
+    async with serving(listen) as url:
+        began = trio.current_time()
+        with trio.CancelScope() as scope:
+            async with open_link(url, []):
+                scope.cancel(reason="the test left")
+                await trio.sleep_forever()
+        assert goodbyes == [1000]
+        assert trio.current_time() - began < CLOSE_WITHIN_S
 
 
 @pytest.mark.parametrize("body", [b"", b'{"error":"unauthorized"}'])
