@@ -369,3 +369,17 @@ async def _play(steps: Sequence[tuple[str, int, int]]) -> None:
             assert told[log.user_id, seq] == [seq <= log.committed]
         if log.status is LogStatus.OPEN:
             assert log.committed == log.head == len(seqs)
+
+
+async def test_what_came_after_a_lost_batch_is_not_sent(nursery: trio.Nursery) -> None:
+    record = GatedRecord(verdicts={"alice": Outcome.LOST})
+    committer = make_committer(record)
+    log = make_log(committer)
+    nursery.start_soon(committer.run)
+    record.hold()
+    say(log)
+    await wait_all_tasks_blocked()
+    say(log)
+    record.gate.set()
+    await committer.wait_idle()
+    assert (len(record.batches), log.discarded) == (1, 2)

@@ -273,3 +273,24 @@ def test_somebody_who_listens_keeps_the_log_unsettled() -> None:
     assert not log.settled
     log.settle(Outcome.COMMITTED)
     assert log.settled
+
+
+async def test_a_commit_that_leaves_too_much_gives_no_room_yet(nursery: trio.Nursery) -> None:
+    log = loose(wait_bytes=100)
+    say(log)
+    log.take()
+    say(log, 500)
+    gone = trio.Event()
+
+    async def breathe() -> None:
+        await log.breathe()
+        gone.set()
+
+    nursery.start_soon(breathe)
+    await wait_all_tasks_blocked()
+    log.settle(Outcome.COMMITTED)
+    await wait_all_tasks_blocked()
+    assert not gone.is_set()
+    log.take()
+    log.settle(Outcome.COMMITTED)
+    await gone.wait()
