@@ -22,7 +22,7 @@ from netra_actors.errors import (
     Unauthorized,
     Unavailable,
 )
-from netra_actors.identity import ThreadID, UnifiedIdGenerator
+from netra_actors.identity import ThreadID, UnifiedIdGenerator, UserExecutionContext
 from netra_actors.protocol.answers import encode_error
 from netra_actors.protocol.close_codes import CloseCode
 from netra_actors.protocol.commands import Hello
@@ -158,22 +158,8 @@ class Edge:
         context = greeting.identity.context(
             request_id=self.ids.generate_request_id(), connection_id=connection_id
         )
-        try:
-            entry = await self.directory.entry(context)
-            refused = _refusal_of(entry, greeting.hello)
-            # The wait for the session may have let others in: ask again, in the same step.
-            self.pool.make_room(context)
-        except QuotaExceeded as error:
-            await self._close(socket, error, CloseCode.TOO_MANY_CONNECTIONS)
-            return
-        except ClientError as error:
-            await self._close(socket, error, CloseCode.INTERNAL)
-            return
-        if refused is not None:
-            await self._close(socket, refused.error, refused.code)
-            return
-        if self.pool.draining:
-            await self._send_away(socket)
+        entry = await self._admit(socket, context, greeting)
+        if entry is None:
             return
         scope = trio.CancelScope()
         async with trio.open_nursery() as nursery:
@@ -195,6 +181,30 @@ class Edge:
             with self.opening.attached(connection):
                 await self._live(socket, connection, greeting, scope)
             nursery.cancel_scope.cancel(reason="the connection has ended")
+
+    async def _admit(
+        self, socket: Socket, context: UserExecutionContext, greeting: Greeting
+    ) -> SessionEntry | None:
+        """Return the user's session, with room for one more; None: the socket was closed."""
+        try:
+            entry = await self.directory.entry(context)
+            refused = _refusal_of(entry, greeting.hello)
+            if refused is not None:
+                raise refused
+            if self.pool.draining:
+                await self._send_away(socket)
+                return None
+            # Asked before too; the wait for the session may have let others in.
+            self.pool.make_room(context)
+        except Refused as refusal:
+            await self._close(socket, refusal.error, refusal.code)
+        except QuotaExceeded as error:
+            await self._close(socket, error, CloseCode.TOO_MANY_CONNECTIONS)
+        except ClientError as error:
+            await self._close(socket, error, CloseCode.INTERNAL)
+        else:
+            return entry
+        return None
 
     async def _send_away(self, socket: Socket) -> None:
         """Tell a client that came in while the worker leaves when to come back."""
