@@ -101,9 +101,10 @@ async def _killed(
 
                 async def reach(witness: Witness) -> None:
                     await until(witness)
-                    witness.threads = await witness.session.threads()
                     if first:
                         nursery.cancel_scope.cancel()
+                        return
+                    witness.threads = await witness.session.threads()
 
                 for witness in witnesses:
                     nursery.start_soon(reach, witness)
