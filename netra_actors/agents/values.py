@@ -1,7 +1,7 @@
 """Values of an agent's own, made fit for an event: JSON types, clean text, small pictures."""
 
 import re
-from collections.abc import Mapping, Sized
+from collections.abc import Collection, Mapping, Sized
 from itertools import islice
 from typing import Any, Final
 
@@ -78,19 +78,34 @@ class _Picture:
         self._left = MAX_PICTURE
 
     def value(self, value: Any, depth: int) -> Any:
-        if self._left <= 0 or depth > MAX_NESTING:
-            return LEFT_OUT
         self._left -= 4
+        if depth > MAX_NESTING or self._left <= 0:
+            return LEFT_OUT
         match value:
             case dict():
-                first = islice(value.items(), MAX_ITEMS)
-                # Keys stay whole: what hides secrets reads them next.
-                return {self._key(key): self.value(item, depth + 1) for key, item in first}
+                return self._mapping(value, depth)
             case list() | tuple() | set() | frozenset():
-                items = [self.value(item, depth + 1) for item in islice(value, MAX_ITEMS)]
-                return items if len(value) <= MAX_ITEMS else [*items, f"... {len(value)} in all"]
+                return self._items(value, depth)
             case _:
                 return self._atom(value)
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        shown: dict[str, Any] = {}
+        for key, item in islice(value.items(), MAX_ITEMS):
+            if self._left <= 0:
+                shown[LEFT_OUT] = LEFT_OUT
+                break
+            # Keys stay whole: what hides secrets reads them next.
+            shown[self._key(key)] = self.value(item, depth + 1)
+        return shown
+
+    def _items(self, value: Collection[Any], depth: int) -> list[Any]:
+        shown: list[Any] = []
+        for item in islice(value, MAX_ITEMS):
+            if self._left <= 0:
+                break
+            shown.append(self.value(item, depth + 1))
+        return shown if len(shown) == len(value) else [*shown, f"... {len(value)} in all"]
 
     def _atom(self, value: Any) -> Any:
         match value:
