@@ -164,7 +164,7 @@ async def _leave(worker: Worker, stop: Wait, scope: trio.CancelScope) -> None:
     worker.is_draining = True
     worker.sessions.pause()
     logger.info("draining", **_counts(worker))
-    worker.pool.drain()
+    worker.edge.drain()
 
 
 def _counts(worker: Worker) -> dict[str, int]:

@@ -64,6 +64,8 @@ class Edge:
     ids: UnifiedIdGenerator
     metrics: Metrics
     _pending: PendingSockets = attrs.field(factory=PendingSockets, init=False)
+    _greetings: set[trio.CancelScope] = attrs.field(factory=set, init=False)
+    """Of the sockets that are being greeted."""
 
     async def serve(self, socket: Socket) -> None:
         """Serve one socket to its end.
@@ -105,30 +107,51 @@ class Edge:
                 await self._reject(socket, 429, error)
                 return
             await socket.accept(upgrade.subprotocol)
+            scope = trio.CancelScope()
+            self._greetings.add(scope)
+            greeting = None
             try:
-                identity = identity or await self._identify(upgrade)
-                greeting = await read_greeting(
-                    socket,
-                    upgrade,
-                    identity,
-                    authenticate=self.authenticator.authenticate,
-                    timeout_s=self.settings.sockets.hello_timeout_s,
-                    answer=partial(self._answer, socket),
-                )
-                self.pool.make_room(greeting.identity.context())
-            except Refused as refused:
-                await self._close(socket, refused.error, refused.code)
-                return
-            except BadCredential as error:
-                await self._close(socket, error, CloseCode.UNAUTHORIZED)
-                return
-            except QuotaExceeded as error:
-                await self._close(socket, error, CloseCode.TOO_MANY_CONNECTIONS)
-                return
-            except ClientError as error:
-                await self._close(socket, error, CloseCode.INTERNAL)
-                return
-        await self._enter(socket, upgrade, greeting)
+                with scope:
+                    greeting = await self._hear(socket, upgrade, identity)
+            finally:
+                self._greetings.discard(scope)
+        if scope.cancelled_caught:
+            await self._send_away(socket)
+        elif greeting is not None:
+            await self._enter(socket, upgrade, greeting)
+
+    async def _hear(
+        self, socket: Socket, upgrade: Upgrade, identity: Identity | None
+    ) -> Greeting | None:
+        """Return who speaks and from where; None once the socket had to be closed."""
+        try:
+            identity = identity or await self._identify(upgrade)
+            greeting = await read_greeting(
+                socket,
+                upgrade,
+                identity,
+                authenticate=self.authenticator.authenticate,
+                timeout_s=self.settings.sockets.hello_timeout_s,
+                answer=partial(self._answer, socket),
+            )
+            self.pool.make_room(greeting.identity.context())
+        except Refused as refused:
+            await self._close(socket, refused.error, refused.code)
+        except BadCredential as error:
+            await self._close(socket, error, CloseCode.UNAUTHORIZED)
+        except QuotaExceeded as error:
+            await self._close(socket, error, CloseCode.TOO_MANY_CONNECTIONS)
+        except ClientError as error:
+            await self._close(socket, error, CloseCode.INTERNAL)
+        else:
+            return greeting
+        return None
+
+    def drain(self) -> None:
+        """Send everybody away, those too of whom it is not known yet who they are."""
+        self.pool.drain()
+        for scope in self._greetings:
+            scope.cancel(reason="the worker leaves")
 
     async def _identify(self, upgrade: Upgrade) -> Identity | None:
         match upgrade.credential:

@@ -127,6 +127,14 @@ def is_event(item: dict[str, Any]) -> bool:
     return "seq" in item and item["type"] != "replay_end"
 
 
+def _ends(item: dict[str, Any], run_id: str) -> bool:
+    """Whether *item* says that the run is over: its terminal, or a snapshot without it."""
+    if item["type"] == "snapshot":
+        messages = item["state"]["messages"]
+        return any(m.get("run_id") == run_id and m["role"] == "agent" for m in messages)
+    return bool(item["type"] == "agent_completed" and item["run_id"] == run_id)
+
+
 @attrs.define(eq=False)
 class Device:
     """One connection of a user. It shows what comes, in order, and decides nothing by itself."""
@@ -219,21 +227,12 @@ class Device:
         """Send a message and wait for its run's terminal; return the `ok`."""
         message_id = fields.pop("message_id", None) or f"m-{time.monotonic_ns()}"
         command = {"type": "user_message", "content": content, "message_id": message_id, **fields}
-        before = len(self.seen)
-        await self.say(command)
-        answer: dict[str, Any] = {}
-        ended: set[str] = set()
-        while not answer or answer["run_id"] not in ended:
-            for item in self.seen[before:] or [await self.hear()]:
-                before += 1
-                if item["type"] == "error":
-                    raise AssertionError(item)
-                if item["type"] == "ok" and item["message_id"] == message_id:
-                    answer = item
-                if item["type"] == "agent_completed":
-                    ended.add(item["run_id"])
-            if not answer or answer["run_id"] not in ended:
-                await self.hear()
+        begin = len(self.seen)
+        answer = await self.ask(command)
+        assert answer["type"] == "ok", answer
+        # The run may have ended before its acceptance was told.
+        if not any(_ends(item, answer["run_id"]) for item in self.seen[begin:]):
+            await self.until(lambda item: _ends(item, answer["run_id"]))
         return answer
 
     async def end_code(self) -> int:
