@@ -1,7 +1,9 @@
 """From the operator's command to a running worker, and to an exit code."""
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -24,6 +26,8 @@ logger = structlog.get_logger(__name__)
 
 CONFIGURATION_EXIT: Final = 2
 FAILURE_EXIT: Final = 1
+LAST_RESORT_S: Final = 1.0
+"""Behind the drain's deadline: an agent may shield its cleanup for as long as it likes."""
 
 
 def main(settings: Settings, *, say: Callable[[str], None] | None = None) -> int:
@@ -61,14 +65,30 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         say("netra-actors: WEB_CONCURRENCY is above 1, and this release runs one worker.")
     listeners = open_listeners(settings.server.host, settings.server.port)
     host, port = listeners[0].getsockname()[:2]
+    last_resort = threading.Timer(
+        settings.drain.total_s + LAST_RESORT_S, partial(_leave_anyway, say)
+    )
+    last_resort.daemon = True
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
 
         async def stop() -> None:
             async for number in signals:
                 logger.info("signal_received", signal=signal.Signals(number).name)
+                last_resort.start()
                 return
 
-        await serve_worker(settings, listeners, stop, on_ready=partial(_welcome, say, host, port))
+        try:
+            await serve_worker(
+                settings, listeners, stop, on_ready=partial(_welcome, say, host, port)
+            )
+        finally:
+            last_resort.cancel()
+
+
+def _leave_anyway(say: Callable[[str], None]) -> None:
+    """End the process as a kill would, which the record is made for: what is committed stays."""
+    say("netra-actors: not everything stopped in time; leaving all the same.")
+    os._exit(FAILURE_EXIT)
 
 
 def _welcome(say: Callable[[str], None], host: str, port: int, worker: "Worker") -> None:

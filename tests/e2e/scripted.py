@@ -89,8 +89,9 @@ async def stubborn(run: Run, message: UserMessage) -> str:
     try:
         await run.call(take_long, 600.0)
     finally:
-        with trio.move_on_after(STUBBORN_S, shield=True):
-            await trio.sleep(STUBBORN_S)
+        cleanup_s = float(message.content) if message.content[0].isdigit() else STUBBORN_S
+        with trio.move_on_after(cleanup_s, shield=True):
+            await trio.sleep_forever()
     return "waited"
 
 
