@@ -186,6 +186,9 @@ def _optional(_: object, attribute: "attrs.Attribute[Any]", value: object) -> No
 
 
 def _frozen(values: Iterable[str]) -> frozenset[str]:
+    if isinstance(values, str):
+        # Each letter of it would be a permission.
+        raise InvalidContextError("permissions", f"must be several names, not {values!r}")
     return frozenset(values)
 
 

@@ -84,6 +84,9 @@ async def execute(
         ending = Ending(status="completed", answer=answer, answer_ref=ref)
     except Exception as crash:  # noqa: BLE001  the run's boundary: its crash is its last event
         ending = Ending(status="failed", crash=crash)
+    except SystemExit as leaving:
+        # Code made for a command line leaves like this; here it would end everybody's sessions.
+        ending = Ending(status="failed", crash=RuntimeError(f"sys.exit({leaving.code!r})"))
     except BaseExceptionGroup as group:
         cancelled, rest = group.split(trio.Cancelled)
         if cancelled is None or not isinstance(rest, Exception):
@@ -135,21 +138,22 @@ def _status(run: Run, ending: Ending, state: RunState) -> RunStatus:
     if state.phase is Phase.FAILING:
         # It has told its error itself; only this may follow.
         return "failed"
-    if run.interrupted is not None:
-        return "interrupted"
+    # The first append wins, whatever came on top of it.
     if state.cancelling:
         return "cancelled"
-    if ending.status == "interrupted" and run.parent is not None and not _interrupted(run):
-        # Its parent was stopped, or left the group's block early.
+    if run.interrupted is not None:
+        return "interrupted"
+    if ending.status == "interrupted" and (run.cancelled_by is not None or _ended_by_parent(run)):
         return "cancelled"
     return ending.status
 
 
-def _interrupted(run: Run) -> bool:
+def _ended_by_parent(run: Run) -> bool:
+    """Whether its parent was stopped, or left the group's block early."""
     top = run
     while top.parent is not None:
         top = top.parent
-    return top.interrupted is not None
+    return top is not run and (top.interrupted is None or top.cancelled_by is not None)
 
 
 def _stopper(run: Run) -> str:

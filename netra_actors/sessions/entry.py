@@ -69,6 +69,7 @@ class SessionEntry:
                 await self._act()
                 await self._closing.wait()
                 self.engine.paused = True
+                self.engine.interrupt("session closed")
                 runs.cancel_scope.cancel(reason="session closed")
         finally:
             if not self._closing.is_set():
@@ -156,7 +157,9 @@ class SessionEntry:
     def is_idle(self, *, after_s: float) -> bool:
         """Whether it can leave memory: nobody is here, nothing runs, waits or is unsaved."""
         if self.is_over:
-            return not self.subscribers
+            # What it said last has to be stored first: the next one begins where the record ends.
+            saved = self.log.status is not LogStatus.OPEN or self.log.settled
+            return saved and not self.subscribers
         return (
             self.state == "running"
             and not self.subscribers

@@ -157,18 +157,23 @@ class ThreadHandler:
         return Effect({"thread_id": thread_id, "messages": messages}, at)
 
     async def _delete(self, envelope: Envelope, thread_id: ThreadID) -> None:
-        title = (await self.threads.require(thread_id)).title
+        thread = await self.threads.require(thread_id)
+        runs = self.engine.runs_of(thread_id=thread_id)
         # Nothing new may begin in it while its runs end.
         self.threads.forget(thread_id)
-        runs = self.engine.runs_of(thread_id=thread_id)
-        self.engine.stop(runs, envelope.by, "its thread was deleted")
 
         def delete() -> None:
             try:
-                self.threads.delete(thread_id, title)
+                self.threads.delete(thread_id, thread.title)
             except LogFull as full:
+                self.threads.restore(thread)
                 envelope.answer(Unavailable(str(full), retry_after_s=1.0))
             else:
                 self.finish(envelope, Effect({"thread_id": thread_id}, self.log.head))
 
+        try:
+            self.engine.stop(runs, envelope.by, "its thread was deleted")
+        except LogFull:
+            self.threads.restore(thread)
+            raise
         self.engine.when_ended(runs, delete)

@@ -79,6 +79,10 @@ class Threads:
         """Refuse the thread from now on: its deletion is under way."""
         self._note(thread_id, None)
 
+    def restore(self, thread: ThreadRow) -> None:
+        """Take `forget` back: the deletion could not be carried out."""
+        self._note(thread.thread_id, thread)
+
     def delete(self, thread_id: ThreadID, title: str) -> None:
         """Append `thread_deleted`; the caller has asked `require` and ended its runs."""
         self._log.append(ThreadDeleted(title=title), thread_id=thread_id)
