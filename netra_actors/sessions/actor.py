@@ -13,6 +13,7 @@ import trio
 from netra_actors.actors.mailbox import Mailbox
 from netra_actors.errors import (
     ActorStopped,
+    Busy,
     ClientError,
     Conflict,
     LogFull,
@@ -33,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 ANSWER_WITHIN_S: Final = 5.0
 """A command whose commit takes longer is answered `unavailable`; its `message_id` tells later."""
+
+STOP_LOOKUP_S: Final = 1.0
+"""A stop waits no longer for a record that does not say whether it was answered before."""
 
 
 @final
@@ -55,6 +59,8 @@ class SessionActor:
     _arrivals: int = attrs.field(default=0, init=False)
     _waiting: dict[Envelope, float] = attrs.field(factory=dict, init=False)
     """Answers that wait for their commit, and since when; the mailbox bounds them."""
+    _unfinished: dict[str | None, Envelope] = attrs.field(factory=dict, init=False)
+    """Commands that will be finished later, by `message_id`."""
 
     def tell(self, envelope: Envelope) -> None:
         """Put a command into the mailbox; refusals are answered, not raised."""
@@ -87,6 +93,8 @@ class SessionActor:
             crashed = False
             if effect is not None:
                 self.finish(envelope, effect)
+            elif not envelope.answered and envelope not in self._waiting:
+                self._unfinished[envelope.decoded.message_id] = envelope
         except ClientError as refusal:
             crashed = False
             envelope.answer(refusal)
@@ -101,13 +109,34 @@ class SessionActor:
     async def _carry_out(self, envelope: Envelope) -> Effect | None:
         """Do the command, or give its first answer again (None)."""
         decoded = envelope.decoded
+        if isinstance(decoded.command, StopAgent):
+            return await self._carry_out_stop(envelope)
+        self._refuse_unfinished(decoded)
         first = await self._first_answer(decoded)
         if first is not None:
             self._answer_later(envelope, Done(first.fields, duplicate=True), first.at)
             return None
-        if not self.committer.available and not isinstance(decoded.command, StopAgent):
+        if not self.committer.available:
             raise Unavailable("the record cannot be reached just now", retry_after_s=1.0)
         return await self.router.route(envelope)
+
+    async def _carry_out_stop(self, envelope: Envelope) -> Effect | None:
+        """Do a stop, whether or not the record can say what was answered to its id before."""
+        first, is_known = None, False
+        try:
+            with trio.move_on_after(STOP_LOOKUP_S):
+                first = await self._first_answer(envelope.decoded)
+                is_known = envelope.decoded.message_id not in self._unfinished
+        except RecordUnavailable:
+            log.warning("stop_without_lookup", user_id=self.session_log.user_id)
+        if first is not None:
+            self._answer_later(envelope, Done(first.fields, duplicate=True), first.at)
+            return None
+        effect = await self.router.route(envelope)
+        if effect is None or is_known:
+            return effect
+        # Under an id that may be taken nothing is stored; stopping twice does no harm.
+        return attrs.evolve(effect, keep=False)
 
     async def _first_answer(self, decoded: Decoded) -> FirstAnswer | None:
         if decoded.message_id is None:
@@ -122,8 +151,24 @@ class SessionActor:
         except Conflict:
             return None  # It names a message beside the thread; the service stops that one.
 
+    def _refuse_unfinished(self, decoded: Decoded) -> None:
+        """Refuse a command whose `message_id` has one under way that is finished later."""
+        first = self._unfinished.get(decoded.message_id)
+        if decoded.message_id is None or first is None or first.answered:
+            self._unfinished.pop(decoded.message_id, None)
+        elif first.decoded.digest != decoded.digest:
+            raise Conflict(
+                f"message_id {decoded.message_id} was used for another command",
+                recovery="Use a new message_id for a new command.",
+                field="message_id",
+            )
+        else:
+            raise Busy("this very command is still being carried out", retry_after_s=1.0)
+
     def finish(self, envelope: Envelope, effect: Effect) -> None:
         """Answer `ok` once the effect is durable, and keep that answer for repetitions."""
+        if self._unfinished.get(envelope.decoded.message_id) is envelope:
+            del self._unfinished[envelope.decoded.message_id]
         if self.session_log.status is not LogStatus.OPEN:
             envelope.answer(Unavailable("the session has moved", retry_after_s=1.0))
             return

@@ -15,7 +15,7 @@ from netra_actors.agents.execution import Outcome, execute
 from netra_actors.agents.message import Attachment, HistoryMessage, UserMessage
 from netra_actors.agents.registry import Agent
 from netra_actors.agents.run import Run
-from netra_actors.errors import LogFull, Unavailable
+from netra_actors.errors import IllegalTransition, LogFull, Unavailable
 from netra_actors.protocol.events import AttachmentRef, RunCancelling
 from netra_actors.sessions.queue import RunRequest
 
@@ -99,17 +99,22 @@ class AgentWebSocketBridge:
         """Append `run_cancelling` and cancel, in one step; False if that is done or too late."""
         notifier = self.run.notifier
         state = notifier.log.lifecycle.runs.get(self.run.run_id)
-        if state is None or state.cancelling or notifier.closed:
+        if state is None or notifier.closed:
+            # An author may have sent the terminal by hand: what is left of the run still ends.
+            self._scope.cancel(reason=f"stopped by {by}")
+            return False
+        if state.cancelling:
             return False
         self.run.cancelled_by = by
         try:
             notifier.send(RunCancelling(by=by, reason=reason))
-        except LogFull:
+        except (LogFull, IllegalTransition):
+            # Full, or after an `agent_error` that its author sent by hand.
             logger.warning("stop_not_recorded", run_id=self.run.run_id, by=by)
         self._scope.cancel(reason=f"stopped by {by}")
         return True
 
     def interrupt(self, reason: str) -> None:
         """End the run because the service has to; its terminal is ``interrupted``."""
-        self.run.interrupted = reason
+        self.run.interrupted = self.run.interrupted or reason
         self._scope.cancel(reason=reason)

@@ -73,7 +73,7 @@ class ExecutionEngine:
         return (
             self.paused
             or len(self._under_way()) >= self.plans.named(plan).runs
-            or not self._is_free(thread_id)
+            or not self.is_free(thread_id)
             or any(request.thread_id == thread_id for request in self.queue)
         )
 
@@ -109,7 +109,8 @@ class ExecutionEngine:
         """Return the runs without a terminal; one that has it is about to leave `active`."""
         return [bridge for bridge in self.active.values() if not bridge.run.notifier.closed]
 
-    def _is_free(self, thread_id: ThreadID) -> bool:
+    def is_free(self, thread_id: ThreadID) -> bool:
+        """Whether no run of that thread is under way."""
         return all(run.request.thread_id != thread_id for run in self._under_way())
 
     def pump(self) -> None:
@@ -122,7 +123,7 @@ class ExecutionEngine:
 
     def _may_start(self, request: RunRequest) -> bool:
         limit = self.plans.named(request.context.plan).runs
-        return len(self._under_way()) < limit and self._is_free(request.thread_id)
+        return len(self._under_way()) < limit and self.is_free(request.thread_id)
 
     def _start(self, request: RunRequest, nursery: trio.Nursery) -> None:
         try:

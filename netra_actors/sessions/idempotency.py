@@ -77,7 +77,7 @@ class FirstAnswers:
     def keep(self, message_id: MessageID, digest: str, fields: dict[str, Any], at: int) -> None:
         """Remember *fields* as the answer, durably with the next commit."""
         body = msgspec.json.encode(fields)
-        if len(body) > MAX_STORED_BYTES:
+        if len(body) > MAX_STORED_BYTES or message_id in self._recent:
             return
         self._log.keep_answer(Answer(message_id=message_id, digest=digest, body=body))
         self._recent[message_id] = FirstAnswer(digest, fields, at)

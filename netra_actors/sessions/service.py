@@ -23,6 +23,7 @@ from netra_actors.log.port import Record
 from netra_actors.log.session_log import SessionLog
 from netra_actors.protocol.commands import SendMessage, StopAgent
 from netra_actors.protocol.events import AttachmentRef, RunSuperseded, UserMessage
+from netra_actors.protocol.runs import Phase
 from netra_actors.sessions.directory import Envelope
 from netra_actors.sessions.engine import ExecutionEngine
 from netra_actors.sessions.idempotency import FirstAnswers
@@ -150,7 +151,9 @@ class MessageHandlerService:
             self.engine.close_unstarted(request, stop.by)
         else:
             self._supersede(superseded, by=request.message_id)
-            self.engine.submit(request, announce=not superseded)
+            # What waits for nothing but the end of those it replaces is not said to wait.
+            announce = not superseded or self.engine.is_free(request.thread_id)
+            self.engine.submit(request, announce=announce)
         fields = {
             "message_id": request.message_id,
             "thread_id": request.thread_id,
@@ -161,8 +164,8 @@ class MessageHandlerService:
     def _supersede(self, runs: Sequence[RunID], *, by: MessageID) -> None:
         for run_id in runs:
             state = self.log.lifecycle.runs.get(run_id)
-            if state is None:
-                continue
+            if state is None or state.phase is Phase.FAILING:
+                continue  # Nothing may be said of it but its terminal.
             self.log.append(
                 RunSuperseded(by=by),
                 thread_id=state.thread_id,
@@ -183,7 +186,9 @@ class MessageHandlerService:
             return await self._stop_message(envelope, MessageID(command.message_id))
         elif command.thread_id is not None:
             thread_id = ThreadID(command.thread_id)
-            await self.threads.require(thread_id)
+            if not self.engine.runs_of(thread_id=thread_id):
+                # Only then: a stop must not wait for a record that is away.
+                await self.threads.require(thread_id)
             runs = self.engine.runs_of(thread_id=thread_id)
             self._remember(envelope, before=envelope.arrival, thread_id=thread_id)
         else:

@@ -1,7 +1,7 @@
 """The sessions of one worker: found by user, started once, put away when nobody needs them."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, final
 
 import attrs
@@ -45,6 +45,7 @@ class Sessions:
     _parts: SessionParts
     _supervisor: Supervisor
     _registry: Registry[UserID, SessionEntry]
+    _erasing: set[UserID]
 
     def __len__(self) -> int:
         return len(self._registry)
@@ -66,7 +67,8 @@ class Sessions:
             entry = await self._registry.get(user_id)
             if entry.is_over:
                 # Its connections are being told to go; the last one frees the place.
-                if not await self._registry.drop(user_id, lambda e: e.is_idle(after_s=0.0)):
+                await self._registry.drop(user_id, lambda e: e.is_idle(after_s=0.0))
+                if self._registry.peek(user_id) is entry:
                     raise Unavailable("the session is ending", retry_after_s=1.0)
                 entry = await self._registry.get(user_id)
         except RecordError as error:
@@ -126,19 +128,21 @@ class Sessions:
             RecordUnavailable: it cannot be deleted now; the session has ended.
         """
         user_id = context.user_id
-        entry = self._registry.peek(user_id)
-        if entry is not None:
-            entry.expel()
-            await self._registry.drop(user_id, lambda _: True)
-            # What its runs said last must not be written behind the deletion.
-            with trio.move_on_after(STOP_GRACE_S):
-                await entry.log.wait_committed(entry.log.head)
-        await self._parts.record.erase(user_id)
-        again = self._registry.peek(user_id)
-        if again is not None:
-            # Somebody came back meanwhile and was shown what is no more.
-            again.expel()
-            await self._registry.drop(user_id, lambda _: True)
+        self._erasing.add(user_id)
+        try:
+            entry = self._registry.peek(user_id)
+            if entry is not None:
+                entry.expel()
+                await self._registry.drop(user_id, lambda _: True)
+                # What its runs said last must not be written behind the deletion.
+                with trio.move_on_after(STOP_GRACE_S):
+                    await entry.log.wait_committed(entry.log.head)
+            # Whoever came meanwhile is turned away; a loading under way has read what goes now.
+            with suppress(Unavailable):
+                await self._registry.get(user_id)
+            await self._parts.record.erase(user_id)
+        finally:
+            self._erasing.discard(user_id)
 
     def tick(self) -> None:
         """Do what is due every second: answers that wait too long for the record."""
@@ -174,10 +178,18 @@ class Sessions:
 @asynccontextmanager
 async def open_sessions(parts: SessionParts) -> AsyncIterator[Sessions]:
     """Keep the worker's sessions for the length of the block; leaving it puts them away."""
+    erasing: set[UserID] = set()
+
+    def refuse_erased(user_id: UserID) -> None:
+        if user_id in erasing:
+            raise Unavailable("the user is being erased", retry_after_s=1.0)
+
     async with open_supervisor("sessions") as supervisor:
 
         async def start(user_id: UserID) -> SessionEntry:
+            refuse_erased(user_id)
             loaded = await load_session(parts.loading, user_id)
+            refuse_erased(user_id)
             entry = build_entry(parts, loaded)
             spec = ChildSpec(
                 name=f"session {user_id}",
@@ -200,7 +212,7 @@ async def open_sessions(parts: SessionParts) -> AsyncIterator[Sessions]:
         async with open_registry(
             start, stop, name="sessions", stop_grace_s=STOP_GRACE_S
         ) as registry:
-            yield Sessions(parts, supervisor, registry)
+            yield Sessions(parts, supervisor, registry, erasing)
 
 
 async def _save_snapshot(record: Record, session_log: SessionLog) -> None:

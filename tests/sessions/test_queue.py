@@ -35,7 +35,7 @@ def queue_of(*requests: RunRequest) -> RunQueue:
     return queue
 
 
-def takes(queue: RunQueue, now: float = 0.0) -> list[str]:
+def takes(queue: RunQueue, now: float = 0.0) -> Sequence[str]:
     taken = []
     while (found := queue.take(now, lambda _: True)) is not None:
         taken.append(found.run_id)

@@ -21,7 +21,7 @@ class Taker:
     def can_handle(self, command: Command) -> bool:
         return command.type in self.kinds
 
-    async def handle(self, envelope: Envelope) -> Effect:
+    async def handle(self, envelope: Envelope) -> Effect:  # noqa: ARG002  # the port
         return Effect({"by": self.name}, 0)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import msgspec
 import trio
+from structlog.testing import capture_logs
 
 from netra_actors.agents.registry import Agent, AgentRegistry
 from netra_actors.agents.run import RunServices
@@ -230,10 +231,12 @@ async def open_world(
         take_message=take_message,
         on_run_end=lambda _: None,
     )
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(committer.run)
-        async with open_sessions(parts) as sessions:
-            nursery.start_soon(_tick, sessions)
-            yield World(sessions, record, committer, missing, ids)
-        await committer.wait_idle()
-        nursery.cancel_scope.cancel()
+    # A trace in colours takes longer than a test.
+    with capture_logs():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(committer.run)
+            async with open_sessions(parts) as sessions:
+                nursery.start_soon(_tick, sessions)
+                yield World(sessions, record, committer, missing, ids)
+            await committer.wait_idle()
+            nursery.cancel_scope.cancel()
