@@ -232,3 +232,11 @@ def test_binding_fills_in_what_is_known_later() -> None:
     assert (bound.thread_id, bound.run_id, bound.depth) == ("thr_1", "run_1", 0)
     with pytest.raises(InvalidContextError, match="run_id is empty"):
         bound.bind(run_id=RunID(""))
+
+
+def test_permissions_are_names_and_not_letters() -> None:
+    with pytest.raises(InvalidContextError, match="permissions"):
+        UserExecutionContext(user_id=UserID("alice"), permissions="observe")
+    context = UserExecutionContext(user_id=UserID("alice"), permissions=["observe"])
+    assert context.permissions == {"observe"}
+    assert not context.allows("o")
