@@ -138,31 +138,27 @@ def _status(run: Run, ending: Ending, state: RunState) -> RunStatus:
     if state.phase is Phase.FAILING:
         # It has told its error itself; only this may follow.
         return "failed"
-    # The first append wins, whatever came on top of it.
-    if state.cancelling:
-        return "cancelled"
-    if run.interrupted is not None:
+    if run.parent is not None and ending.status == "completed":
+        return "completed"
+    top = _top(run)
+    if top.interrupted is not None:
         return "interrupted"
-    if ending.status == "interrupted" and (run.cancelled_by is not None or _ended_by_parent(run)):
+    if state.cancelling or top.cancelled_by is not None:
+        return "cancelled"
+    if ending.status == "interrupted" and run.parent is not None:
+        # Its parent failed, or left the group's block early.
         return "cancelled"
     return ending.status
 
 
-def _ended_by_parent(run: Run) -> bool:
-    """Whether its parent was stopped, or left the group's block early."""
-    top = run
-    while top.parent is not None:
-        top = top.parent
-    return top is not run and (top.interrupted is None or top.cancelled_by is not None)
+def _top(run: Run) -> Run:
+    while run.parent is not None:
+        run = run.parent
+    return run
 
 
 def _stopper(run: Run) -> str:
-    at: Run | None = run
-    while at is not None:
-        if at.cancelled_by is not None:
-            return at.cancelled_by
-        at = at.parent
-    return "parent"
+    return _top(run).cancelled_by or "parent"
 
 
 def _close_tools(run: Run) -> None:
