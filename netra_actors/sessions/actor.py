@@ -29,14 +29,12 @@ from netra_actors.protocol.decoding import Decoded
 from netra_actors.sessions.directory import Done, Envelope
 from netra_actors.sessions.idempotency import FirstAnswer, FirstAnswers
 from netra_actors.sessions.router import Effect, MessageRouter
+from netra_actors.sessions.stops import STOP_LOOKUP_S
 
 log = structlog.get_logger(__name__)
 
 ANSWER_WITHIN_S: Final = 5.0
 """A command whose commit takes longer is answered `unavailable`; its `message_id` tells later."""
-
-STOP_LOOKUP_S: Final = 1.0
-"""A stop waits no longer for a record that does not say whether it was answered before."""
 
 
 @final

@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from netra_actors.agents.registry import AgentRegistry
-from netra_actors.errors import Busy, Conflict, InvalidField, NotFound
+from netra_actors.errors import Busy, Conflict, InvalidField, NotFound, RecordUnavailable
 from netra_actors.identity import (
     FileID,
     MessageID,
@@ -29,7 +29,7 @@ from netra_actors.sessions.engine import ExecutionEngine
 from netra_actors.sessions.idempotency import FirstAnswers
 from netra_actors.sessions.queue import RunRequest
 from netra_actors.sessions.router import Effect
-from netra_actors.sessions.stops import Stop, Stops
+from netra_actors.sessions.stops import STOP_LOOKUP_S, Stop, Stops
 from netra_actors.sessions.threads import Threads
 
 MAX_ATTACHMENTS: Final = 10
@@ -218,9 +218,14 @@ class MessageHandlerService:
         if command.thread_id is None and not command.all:
             return True
         message_id = MessageID(command.message_id or "")
-        return bool(self.engine.runs_of(message_id=message_id)) or await self.answers.knows(
-            message_id
-        )
+        if self.engine.runs_of(message_id=message_id):
+            return True
+        try:
+            with trio.move_on_after(STOP_LOOKUP_S):
+                return await self.answers.knows(message_id)
+        except RecordUnavailable:
+            pass  # Then it stops what else the command names, which may be more but never less.
+        return False
 
     async def _stop_message(self, envelope: Envelope, message_id: MessageID) -> Effect:
         runs = self.engine.runs_of(message_id=message_id)

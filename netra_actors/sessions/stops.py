@@ -13,6 +13,8 @@ import trio
 from netra_actors.identity import MessageID, ThreadID
 
 KEEP_S: Final = 60.0
+STOP_LOOKUP_S: Final = 1.0
+"""A stop waits no longer for a record that does not say whether its `message_id` is known."""
 CAPACITY: Final = 256
 """Beyond it the oldest is forgotten: a client that sends so many is not waiting for them."""
 

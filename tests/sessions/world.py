@@ -134,6 +134,7 @@ class World:
     async def settle(self, user: str = "alice") -> list[Event]:
         """Wait until no run is open and everything is durable; return the log."""
         entry = await self.entry(user)
+        await trio.sleep(0.01)  # A session that was just loaded has not queued its runs again.
         while not entry.engine.idle:
             await trio.sleep(0.01)
         await entry.log.wait_committed(entry.log.head)
