@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -69,7 +70,10 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         settings.drain.total_s + LAST_RESORT_S, partial(_leave_anyway, say)
     )
     last_resort.daemon = True
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with ExitStack() as stack, trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        for listener in listeners:
+            # The server closes them too; it may never come to that.
+            stack.enter_context(listener)
 
         async def stop() -> None:
             async for number in signals:
