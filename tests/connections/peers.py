@@ -1,4 +1,4 @@
-"""A log with a real committer, a sink that does as it is told, and a client that keeps the rules."""
+"""A log with a real committer, a sink that does as it is told, a client that keeps the rules."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -103,7 +103,7 @@ class FakeSink:
         if self.broken:
             raise trio.BrokenResourceError("no")
 
-    def ping(self, data: bytes = b"") -> bool:
+    def ping(self, data: bytes = b"") -> bool:  # noqa: ARG002 - the port's
         if self.broken:
             raise trio.BrokenResourceError("no")
         self.pings += 1
@@ -118,6 +118,8 @@ class Client:
     controls: list[dict[str, Any]] = attrs.field(factory=list)
     events: list[dict[str, Any]] = attrs.field(factory=list)
     holes: int = 0
+    lost_before: int = 0
+    """The frames before this one, as written, never reached it: it found a hole there."""
     _read: int = 0
 
     @property
@@ -126,7 +128,8 @@ class Client:
 
     def read(self, sink: FakeSink) -> None:
         """Apply what has arrived since the last call."""
-        fresh, self._read = sink.arrived[self._read :], len(sink.arrived)
+        first = max(self._read, self.lost_before)
+        fresh, self._read = sink.arrived[first:], len(sink.arrived)
         for payload in fresh:
             decoded = msgspec.json.decode(payload)
             for item in decoded if isinstance(decoded, list) else [decoded]:
