@@ -138,17 +138,28 @@ def _status(run: Run, ending: Ending, state: RunState) -> RunStatus:
     if state.phase is Phase.FAILING:
         # It has told its error itself; only this may follow.
         return "failed"
-    if run.parent is not None and ending.status == "completed":
-        return "completed"
-    top = _top(run)
-    if top.interrupted is not None:
-        return "interrupted"
-    if state.cancelling or top.cancelled_by is not None:
+    # The first append wins, whatever came on top of it.
+    if state.cancelling:
         return "cancelled"
-    if ending.status == "interrupted" and run.parent is not None:
-        # Its parent failed, or left the group's block early.
+    if run.interrupted is not None:
+        return "interrupted"
+    if run.parent is not None:
+        return _status_inside(_top(run), ending)
+    if ending.status == "interrupted" and run.cancelled_by is not None:
         return "cancelled"
     return ending.status
+
+
+def _status_inside(top: Run, ending: Ending) -> RunStatus:
+    """How a sub-run ends: what breaks while all of it is ended is no fault of its own."""
+    if ending.status == "completed":
+        return "completed"
+    if top.cancelled_by is not None:
+        return "cancelled"
+    if top.interrupted is not None:
+        return "interrupted"
+    # Else its parent failed, or left the group's block early.
+    return "failed" if ending.status == "failed" else "cancelled"
 
 
 def _top(run: Run) -> Run:
