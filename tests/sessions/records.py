@@ -21,6 +21,7 @@ class FlakyRecord:
         reads_down: only what reads is refused.
         gate: commits wait for it; reads do not.
         silent: reads hang until it is set.
+        broken_for: whose events cannot be read, for a reason that nobody thought of.
         lose_replies: that many commits are stored and then refused.
     """
 
@@ -30,6 +31,7 @@ class FlakyRecord:
     gate: trio.Event = attrs.field(factory=trio.Event)
     silent: trio.Event = attrs.field(factory=trio.Event)
     lose_replies: int = 0
+    broken_for: str | None = None
 
     def __attrs_post_init__(self) -> None:
         self.gate.set()
@@ -61,6 +63,8 @@ class FlakyRecord:
             await self.silent.wait()
             if self.down or self.reads_down:
                 raise RecordUnavailable("the record is down")
+            if name == "chunks" and args[0] == self.broken_for:
+                raise ValueError("what is stored makes no sense")
             return await found(*args, **kwargs)
 
         return call
