@@ -1,127 +1,150 @@
-"""What a connection answers, and when it has had enough."""
+"""What a connection answers, in which form, and how many errors it takes."""
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
 from netra_actors.connections.answers import MAX_ERRORS_IN_A_ROW, Answers, carrying
 from netra_actors.errors import ClientError, InvalidField, NotFound, RateLimited
+from netra_actors.protocol.close_codes import CloseCode
 from netra_actors.protocol.controls import Pong
 from netra_actors.protocol.decoding import Decoded, decode_command
 from netra_actors.sessions.directory import Done
 
 
-@attrs.define
-class Told:
-    frames: list[bytes] = attrs.field(factory=list)
-    codes: list[int] = attrs.field(factory=list)
-    errors: list[str] = attrs.field(factory=list)
+@attrs.define(eq=False)
+class Desk:
+    sent: list[Any] = attrs.field(factory=list)
+    ended: list[int] = attrs.field(factory=list)
+    codes: list[str] = attrs.field(factory=list)
+    answers: Answers = attrs.field(init=False)
 
-    @property
-    def last(self) -> Any:
-        return json.loads(self.frames[-1])
-
-
-@pytest.fixture
-def told() -> Told:
-    return Told()
-
-
-@pytest.fixture
-def answers(told: Told) -> Answers:
-    return Answers(
-        send=told.frames.append,
-        end=told.codes.append,
-        wall_clock_ms=lambda: 7,
-        on_error=told.errors.append,
-    )
+    def __attrs_post_init__(self) -> None:
+        self.answers = Answers(
+            send=lambda frame: self.sent.append(msgspec.json.decode(frame)),
+            end=self.ended.append,
+            wall_clock_ms=lambda: 1_800_000_000_000,
+            on_error=self.codes.append,
+        )
 
 
-def read(**frame: Any) -> Decoded:
-    return decode_command(json.dumps(frame), user_id="alice")
+def command(**fields: Any) -> Decoded:
+    return decode_command(msgspec.json.encode(fields), user_id="alice")
 
 
-PLAIN = read(type="ping", message_id="m")
-REQUEST = read(jsonrpc="2.0", id=5, method="ack", params={"seq": 1})
-NOTIFICATION = read(jsonrpc="2.0", method="ack", params={"seq": 1})
+PING: Mapping[str, Any] = {"type": "ping", "message_id": "m1"}
+REQUEST: Mapping[str, Any] = {"jsonrpc": "2.0", "id": 7, "method": "ping", "params": {}}
+NOTIFICATION: Mapping[str, Any] = {"jsonrpc": "2.0", "method": "ping", "params": {}}
 
 
-def test_an_ok_repeats_type_and_message_id(answers: Answers, told: Told) -> None:
-    answers.accept(PLAIN, Done({"at": 3, "message_id": "ignored"}, duplicate=True))
-    assert told.last == {"type": "ok", "message_id": "m", "re": "ping", "at": 3, "duplicate": True}
+def test_an_ok_names_the_command_and_its_fields() -> None:
+    desk = Desk()
+    desk.answers.accept(command(**PING), Done({"at": 3, "message_id": "other"}))
+    assert desk.sent == [{"type": "ok", "message_id": "m1", "re": "ping", "at": 3}]
 
 
-def test_an_ok_names_the_id_that_the_service_made(answers: Answers, told: Told) -> None:
-    answers.accept(read(type="chat", content="x"), Done({"message_id": "made", "at": 1}))
-    assert told.last["message_id"] == "made"
+def test_a_message_id_of_the_service_is_told_to_who_gave_none() -> None:
+    desk = Desk()
+    desk.answers.accept(command(type="ping"), Done({"message_id": "msg_9"}, duplicate=True))
+    assert desk.sent == [{"type": "ok", "message_id": "msg_9", "re": "ping", "duplicate": True}]
 
 
-def test_a_request_gets_a_result_and_a_notification_nothing(answers: Answers, told: Told) -> None:
-    answers.accept(NOTIFICATION, Done({"at": 1}))
-    answers.done(NOTIFICATION, at=1)
-    answers.say(NOTIFICATION, Pong(nonce=None, head=1, sent=1))
-    answers.refuse(NOTIFICATION, NotFound("no"))
-    assert told.frames == []
-    answers.done(REQUEST, at=4)
-    assert told.last["result"] == {"type": "ok", "message_id": None, "re": "ack", "at": 4}
-    answers.say(REQUEST, Pong(nonce=1, head=2, sent=3))
-    assert told.last["result"] == {"type": "pong", "nonce": 1, "head": 2, "sent": 3}
-    answers.refuse(REQUEST, NotFound("no"))
-    assert told.last["error"]["data"]["error"] == "not_found"
+def test_an_answer_leaves_what_the_session_stored_alone() -> None:
+    desk, done = Desk(), Done({"at": 3, "message_id": "msg_9"})
+    desk.answers.accept(command(**PING), done)
+    assert done.fields == {"at": 3, "message_id": "msg_9"}
 
 
-def test_a_plain_command_without_an_ok_is_answered_by_nothing(answers: Answers, told: Told) -> None:
-    answers.done(PLAIN, at=1)
-    assert told.frames == []
+def test_a_request_gets_a_result() -> None:
+    desk = Desk()
+    desk.answers.accept(command(**REQUEST), Done({"at": 3}))
+    (answer,) = desk.sent
+    assert (answer["jsonrpc"], answer["id"]) == ("2.0", 7)
+    assert answer["result"] == {"type": "ok", "message_id": None, "re": "ping", "at": 3}
 
 
-def test_what_could_not_be_read_is_answered_with_what_could(answers: Answers, told: Told) -> None:
-    error = InvalidField("no", field="seq")
-    error.message_id, error.re = "m", "ack"
-    answers.refuse_unread(error)
-    assert (told.last["message_id"], told.last["re"], told.last["timestamp"]) == ("m", "ack", 7)
-    error.is_rpc, error.rpc_id = True, 9
-    answers.refuse_unread(error)
-    assert told.last["id"] == 9
-    assert told.errors == ["invalid_field"] * 2
+def test_a_command_without_ok_is_answered_only_as_a_request() -> None:
+    desk = Desk()
+    desk.answers.done(command(**PING), at=5)
+    desk.answers.done(command(**NOTIFICATION), at=5)
+    assert desk.sent == []
+    desk.answers.done(command(**REQUEST), at=5)
+    assert desk.sent[0]["result"]["at"] == 5
 
 
-def test_a_hundred_errors_in_a_row_are_too_many(answers: Answers, told: Told) -> None:
-    refusals = [
-        lambda: answers.refuse(PLAIN, NotFound("no")),
-        lambda: answers.refuse(NOTIFICATION, NotFound("no")),
-        lambda: answers.refuse_unread(ClientError("no")),
-    ]
-    for number in range(MAX_ERRORS_IN_A_ROW - 1):
-        refusals[number % 3]()
-    assert told.codes == []
-    refusals[0]()
-    assert told.codes == [4029]
-    assert len(told.errors) == MAX_ERRORS_IN_A_ROW
+def test_a_control_object_is_wrapped_for_a_request() -> None:
+    desk, pong = Desk(), Pong(nonce="n", head=2, sent=1)
+    for form in (PING, REQUEST, NOTIFICATION):
+        desk.answers.say(command(**form), pong)
+    body = {"type": "pong", "nonce": "n", "head": 2, "sent": 1}
+    assert desk.sent == [body, {"jsonrpc": "2.0", "id": 7, "result": body}]
+
+
+def test_an_error_says_what_it_is_about() -> None:
+    desk = Desk()
+    desk.answers.refuse(command(**PING), NotFound("no such thread"))
+    (error,) = desk.sent
+    assert error["type"] == "error"
+    assert (error["error"], error["message_id"], error["re"]) == ("not_found", "m1", "ping")
+    assert error["timestamp"] == 1_800_000_000_000
+    assert desk.codes == ["not_found"]
+
+
+def test_a_requests_error_has_the_number_and_the_code() -> None:
+    desk = Desk()
+    desk.answers.refuse(command(**REQUEST), InvalidField("no", field="seq"))
+    (answer,) = desk.sent
+    assert (answer["id"], answer["error"]["code"]) == (7, -32602)
+    assert answer["error"]["data"]["error"] == "invalid_field"
+
+
+def test_a_notifications_error_is_counted_and_not_sent() -> None:
+    desk = Desk()
+    desk.answers.refuse(command(**NOTIFICATION), NotFound("no"))
+    desk.answers.accept(command(**NOTIFICATION), Done({}))
+    assert desk.sent == []
+    assert desk.codes == ["not_found"]
+
+
+@pytest.mark.parametrize("is_rpc", [True, False])
+def test_a_frame_that_could_not_be_read_is_answered_in_its_form(is_rpc: bool) -> None:
+    desk = Desk()
+    read = InvalidField("no")
+    read.message_id, read.re, read.is_rpc, read.rpc_id = "m1", "ack", is_rpc, 8
+    desk.answers.refuse_unread(carrying(read, RateLimited("slow down", retry_after_s=1.0)))
+    (answer,) = desk.sent
+    error = answer["error"]["data"] if is_rpc else answer
+    assert (error["error"], error["message_id"], error["re"]) == ("rate_limited", "m1", "ack")
+    assert error["retry_after_s"] == 1.0
+    assert answer.get("id") == (8 if is_rpc else None)
+
+
+def test_a_hundred_errors_in_a_row_end_it() -> None:
+    desk = Desk()
+    for number in range(MAX_ERRORS_IN_A_ROW):
+        assert desk.ended == []
+        error: ClientError = NotFound("no")
+        if number % 2:
+            desk.answers.refuse(command(**PING), error)
+        else:
+            desk.answers.refuse_unread(error)
+    assert desk.ended == [CloseCode.ABUSE]
 
 
 @pytest.mark.parametrize("success", ["accept", "done", "say"])
-def test_any_success_between_them_starts_the_count_anew(
-    answers: Answers, told: Told, success: str
-) -> None:
-    for _ in range(3):
+def test_any_success_begins_the_count_again(success: str) -> None:
+    desk = Desk()
+    for _ in range(2):
         for _ in range(MAX_ERRORS_IN_A_ROW - 1):
-            answers.refuse(PLAIN, NotFound("no"))
-        if success == "accept":
-            answers.accept(PLAIN, Done({"at": 1}))
-        elif success == "done":
-            answers.done(PLAIN, at=1)
-        else:
-            answers.say(PLAIN, Pong(nonce=None, head=1, sent=1))
-    assert told.codes == []
-
-
-def test_a_rate_carries_what_was_read() -> None:
-    error = ClientError("no")
-    error.message_id, error.re, error.is_rpc, error.rpc_id = "m", "chat", True, 3
-    carried = carrying(error, RateLimited("slow down"))
-    assert (carried.message_id, carried.re, carried.is_rpc, carried.rpc_id) == (
-        "m", "chat", True, 3,
-    )  # fmt: skip
+            desk.answers.refuse(command(**PING), NotFound("no"))
+        match success:
+            case "accept":
+                desk.answers.accept(command(**PING), Done({}))
+            case "done":
+                desk.answers.done(command(**PING), at=0)
+            case _:
+                desk.answers.say(command(**PING), Pong(nonce=None, head=0, sent=0))
+    assert desk.ended == []

@@ -1,62 +1,57 @@
-"""Who types where: told to the others, over when it is not renewed."""
+"""Who types where: told, renewed, over after 5 s, bounded."""
 
-import pytest
 import trio
 from trio.testing import MockClock
 
 from netra_actors.connections.typing import MAX_THREADS, TYPING_S, Typing
 
-Told = list[tuple[str | None, bool]]
+
+def make() -> tuple[Typing, list[tuple[str | None, bool]]]:
+    told: list[tuple[str | None, bool]] = []
+    return Typing(lambda thread_id, on: told.append((thread_id, on))), told
 
 
-@pytest.fixture
-def told() -> Told:
-    return []
+async def test_each_beginning_and_end_is_told(autojump_clock: MockClock) -> None:
+    typing, told = make()
+    typing.note("thr_1", on=True)
+    typing.note(None, on=True)
+    typing.note("thr_1", on=False)
+    assert told == [("thr_1", True), (None, True), ("thr_1", False)]
 
 
-@pytest.fixture
-def typing(told: Told) -> Typing:
-    return Typing(lambda thread_id, on: told.append((thread_id, on)))
-
-
-async def test_it_is_told_when_it_begins_and_when_it_ends(
-    typing: Typing, told: Told, autojump_clock: MockClock
-) -> None:
-    typing.note("t", on=True)
-    typing.note("t", on=False)
-    assert told == [("t", True), ("t", False)]
-
-
-async def test_it_ends_by_itself_unless_it_is_renewed(
-    typing: Typing, told: Told, autojump_clock: MockClock
-) -> None:
-    typing.note("t", on=True)
+async def test_it_is_over_after_five_seconds_unless_renewed(autojump_clock: MockClock) -> None:
+    typing, told = make()
+    typing.note("thr_1", on=True)
+    typing.note("thr_2", on=True)
     await trio.sleep(TYPING_S - 1)
-    typing.note("t", on=True)
-    await trio.sleep(TYPING_S - 1)
+    typing.note("thr_2", on=True)
     typing.expire(trio.current_time())
-    assert told == [("t", True), ("t", True)]
+    assert told == [("thr_1", True), ("thr_2", True), ("thr_2", True)]
     await trio.sleep(1)
     typing.expire(trio.current_time())
+    assert told[3:] == [("thr_1", False)]
+    await trio.sleep(TYPING_S - 1)
     typing.expire(trio.current_time())
-    assert told == [("t", True), ("t", True), ("t", False)]
+    typing.expire(trio.current_time())
+    assert told[4:] == [("thr_2", False)]
 
 
-async def test_who_leaves_types_nowhere(
-    typing: Typing, told: Told, autojump_clock: MockClock
-) -> None:
-    typing.note("a", on=True)
-    typing.note(None, on=True)
+async def test_who_types_in_too_many_threads_stops_in_the_first(autojump_clock: MockClock) -> None:
+    typing, told = make()
+    for number in range(MAX_THREADS):
+        typing.note(f"thr_{number}", on=True)
+    typing.note("thr_0", on=True)  # renewed: it is the newest now
+    assert all(on for _, on in told)
+    typing.note("one more", on=True)
+    assert told[-1] == ("thr_1", False)
+    typing.stop()
+    assert len(told) == MAX_THREADS + 3 + MAX_THREADS
+
+
+async def test_a_stop_ends_it_everywhere_once(autojump_clock: MockClock) -> None:
+    typing, told = make()
+    typing.note("thr_1", on=True)
+    typing.note("thr_2", on=True)
     typing.stop()
     typing.stop()
-    assert told[2:] == [("a", False), (None, False)]
-
-
-async def test_typing_in_too_many_threads_ends_it_in_the_first(
-    typing: Typing, told: Told, autojump_clock: MockClock
-) -> None:
-    for number in range(MAX_THREADS + 1):
-        typing.note(str(number), on=True)
-    assert told[-1] == ("0", False)
-    typing.stop()
-    assert len([one for one in told if not one[1]]) == MAX_THREADS + 1
+    assert told[2:] == [("thr_1", False), ("thr_2", False)]
