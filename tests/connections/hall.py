@@ -71,6 +71,7 @@ class Hall:
     commands: list[str] = attrs.field(factory=list)
     modes: list[str] = attrs.field(factory=list)
     limit: int = 3
+    ends: ExitStack = attrs.field(factory=ExitStack)
     pool: WebSocketConnectionPool = attrs.field(init=False)
     opening: Opening = attrs.field(init=False)
     _numbers: Any = attrs.field(factory=count)
@@ -150,6 +151,7 @@ class Hall:
         """Return a connection of *user* that is attached and live."""
         device = await self.device(user, **options)
         device.ends.enter_context(self.opening.attached(device.connection))
+        self.ends.callback(device.leave)
         await self.opening.start(device.connection, cursor, expires_in_s=None)
         return device
 
@@ -157,5 +159,7 @@ class Hall:
 @asynccontextmanager
 async def open_hall(**options: Any) -> AsyncIterator[Hall]:
     async with open_world(scripted, **options) as world, trio.open_nursery() as nursery:
-        yield Hall(world, nursery)
+        hall = Hall(world, nursery)
+        with hall.ends:
+            yield hall
         nursery.cancel_scope.cancel()
