@@ -227,7 +227,8 @@ async def test_a_thread_that_outlives_its_run_says_nothing_more() -> None:
             held[0].notifier.send_agent_thinking("from beyond")
         except RunClosed as closed:
             refused.append(type(closed))
-        over.set()
+        finally:
+            over.set()
         return "too late"
 
     @agent("slow")
@@ -246,7 +247,7 @@ async def test_a_thread_that_outlives_its_run_says_nothing_more() -> None:
         head = stage.log.head
         release.set()
         with trio.fail_after(5):
-            await trio.to_thread.run_sync(over.wait, limiter=trio.CapacityLimiter(1))
+            await trio.to_thread.run_sync(over.wait, 5, limiter=trio.CapacityLimiter(1))
             while limiter.borrowed_tokens:
                 await trio.sleep(0.001)
         assert stage.log.head == head
