@@ -29,7 +29,9 @@ async def historian(run: Run, message: UserMessage) -> str:
 async def hasty(run: Run, message: UserMessage) -> str:
     """Tell the end of the run by hand, and go on."""
     if message.content == "error":
-        run.notifier.send_agent_error("mine", "sorry", reference="r", recoverable=True)
+        run.notifier.send_agent_error(
+            "mine", "sorry", recoverable=True, recovery_suggestions=(), reference="r"
+        )
     else:
         run.notifier.send_agent_completed("completed", duration_ms=0, metrics={})
     await trio.sleep_forever()

@@ -1,5 +1,7 @@
 """The built-in handlers: rate, history, paging."""
 
+from typing import Any
+
 import pytest
 from trio.testing import MockClock
 
@@ -12,7 +14,7 @@ async def test_history_comes_in_pages_newest_last(autojump_clock: MockClock) -> 
     async with open_world(scripted) as world:
         thread = None
         for number in range(4):
-            fields = {"thread_id": thread} if thread else {}
+            fields: dict[str, Any] = {"thread_id": thread} if thread else {}
             thread = (await world.send(f"say:{number}", **fields))["thread_id"]
             await world.settle()
         ask = {"type": "get_thread_history", "thread_id": thread, "limit": 3}

@@ -186,7 +186,10 @@ def _message(choose: random.Random, threads: list[str], number: int) -> dict[str
 
 def _command(choose: random.Random, threads: list[str], runs: list[str], number: int) -> Any:
     thread = choose.choice([*threads, "thr_none"])
-    stops = [{"run_id": choose.choice([*runs, "run_none"])}, {"message_id": f"m{number}"}]
+    stops: list[dict[str, Any]] = [
+        {"run_id": choose.choice([*runs, "run_none"])},
+        {"message_id": f"m{number}"},
+    ]
     stops += [{"thread_id": thread}, {"all": True}]
     other = [
         {"type": "stop_agent", **choose.choice(stops)},
