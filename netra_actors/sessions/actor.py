@@ -54,11 +54,17 @@ class SessionActor:
     mailbox: Mailbox[Envelope]
     router: MessageRouter = attrs.field(init=False)
     handled: int = attrs.field(default=0, init=False)
+    _handling: bool = attrs.field(default=False, init=False)
     _arrivals: int = attrs.field(default=0, init=False)
     _waiting: dict[Envelope, float] = attrs.field(factory=dict, init=False)
     """Answers that wait for their commit, and since when; the mailbox bounds them."""
     _unfinished: dict[str | None, Envelope] = attrs.field(factory=dict, init=False)
     """Commands that will be finished later, by `message_id`."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command waits or is being carried out."""
+        return self._handling or len(self.mailbox) > 0
 
     def tell(self, envelope: Envelope) -> None:
         """Put a command into the mailbox; refusals are answered, not raised."""
@@ -82,7 +88,11 @@ class SessionActor:
             except ActorStopped:
                 return
             self.handled += 1
-            await self._handle(envelope)
+            self._handling = True
+            try:
+                await self._handle(envelope)
+            finally:
+                self._handling = False
 
     async def _handle(self, envelope: Envelope) -> None:
         crashed = True

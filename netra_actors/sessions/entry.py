@@ -164,7 +164,7 @@ class SessionEntry:
             self.state == "running"
             and not self.subscribers
             and self.engine.idle
-            and not len(self.actor.mailbox)
+            and not self.actor.busy
             and self.log.settled
             and trio.current_time() - self.quiet_since >= after_s
         )

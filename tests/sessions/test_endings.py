@@ -152,3 +152,22 @@ async def test_an_agent_that_leaves_by_sys_exit_fails_alone(autojump_clock: Mock
     ends = [payload(event) for event in events if event.type == "agent_completed"]
     assert [end.status for end in ends] == ["failed", "completed"]
     assert "sys.exit(3)" in str(logs[0]["exc_info"])
+
+
+async def test_a_session_is_not_put_away_while_it_carries_a_command_out(
+    autojump_clock: MockClock,
+) -> None:
+    record = FlakyRecord()
+    async with open_world(scripted, record=record) as world:
+        thread_id = (await world.send("say:hi"))["thread_id"]
+        await world.settle()
+        record.silent = trio.Event()
+        command = {"type": "user_message", "content": "say:x", "thread_id": thread_id}
+        answers = world.post(await world.entry(), {**command, "message_id": "m1"})
+        await wait_all_tasks_blocked()
+        assert not await world.sessions.put_away_idle(after_s=0.0)
+        record.silent.set()
+        await world.answered(answers)
+        events = await world.settle()
+    check_grammar(events)
+    assert payload(events[-1]).status == "completed"
