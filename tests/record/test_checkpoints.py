@@ -74,7 +74,7 @@ def test_a_failing_checkpoint_is_logged_and_tried_again(
 async def test_the_wal_stays_bounded_under_a_load_that_never_pauses(
     sqlite_url: str, sqlite_path: Path, script: MakeScript
 ) -> None:
-    """The thread alone never finishes; without the writer's help this WAL reaches 50 MB."""
+    """The thread alone never finishes; without the writer's help this WAL holds all of it."""
     log, wal = script("u_1"), sqlite_path.with_name("record.db-wal")
     limit = 1_000_000
     async with open_record(sqlite_url, durability="commit") as record:
@@ -87,8 +87,8 @@ async def test_the_wal_stays_bounded_under_a_load_that_never_pauses(
         checkpointer.wrote()
         await trio.to_thread.run_sync(wait_until, lambda: checkpointer.rounds > 0)
         largest = 0
-        for _ in range(800):
+        for _ in range(1600):
             append = log.append(log.event(AgentThinking(thought="x" * 50_000, urgency="low")))
             assert await record.commit([append]) == [Outcome.COMMITTED]
             largest = max(largest, wal.stat().st_size)
-        assert largest < 25 * limit
+        assert largest < 50 * limit  # of 80 MB written
