@@ -6,7 +6,7 @@ how it is told: before the upgrade as HTTP, after it as an `error` and a close c
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, final
 
 import attrs
 import structlog
@@ -38,7 +38,7 @@ from netra_actors.web.credentials import (
     SubprotocolToken,
     Ticket,
 )
-from netra_actors.web.greeting import Greeting, Refused, read_greeting
+from netra_actors.web.greeting import NETRA_V1, Greeting, Refused, read_greeting
 from netra_actors.web.metrics import Metrics
 from netra_actors.web.pending import PendingSockets
 from netra_actors.web.socket import FrameTooLarge, Socket, SocketClosed
@@ -46,8 +46,6 @@ from netra_actors.web.tickets import Tickets
 from netra_actors.web.upgrade import Upgrade, read_upgrade
 
 logger = structlog.get_logger(__name__)
-
-NETRA_V1: Final = "netra.v1"
 
 
 @final
@@ -109,6 +107,8 @@ class Edge:
             await socket.accept(upgrade.subprotocol)
             scope = trio.CancelScope()
             self._greetings.add(scope)
+            if self.pool.draining:
+                scope.cancel(reason="the worker leaves")
             greeting = None
             try:
                 with scope:

@@ -66,38 +66,49 @@ async def read_greeting(
         return Greeting(identity, upgrade.hello)
     strict = upgrade.subprotocol == NETRA_V1
     implied = identity is not None and not strict
-    first: tuple[Decoded | None, str | bytes | None] = (None, None)
+    request: Decoded | None = None
+    frame: str | bytes | None = None
     with trio.move_on_after(IMPLIED_AFTER_S if implied else timeout_s):
-        first = await _first_command(socket, identity, answer)
-    request, frame = first
-    if request is None and not (implied and identity is not None):
-        said = "hello must come first" if frame is not None else f"no hello within {timeout_s:g} s"
-        raise Refused(Unauthorized(said), CloseCode.UNAUTHORIZED)
+        request, frame = await _first_command(socket, identity, answer, implied=implied)
     if request is None:
-        assert identity is not None  # noqa: S101  # it would have been refused above
-        return Greeting(identity, Hello(), frame)
+        if implied and identity is not None:
+            return Greeting(identity, Hello(), frame)
+        raise Refused(Unauthorized(f"no hello within {timeout_s:g} s"), CloseCode.UNAUTHORIZED)
     hello = request.command
     assert isinstance(hello, Hello)  # noqa: S101  # `_first_command` looked
     try:
         identity = await _identify(hello, identity, authenticate)
         decode_command(frame or b"", user_id=identity.user_id)  # Now it is known whose it must be.
     except ForbiddenUser as error:
-        raise Refused(error, CloseCode.FORBIDDEN) from None
+        raise Refused(_about(request, error), CloseCode.FORBIDDEN) from None
+    except Refused as refused:
+        if refused.error is not None:
+            _about(request, refused.error)
+        raise
     except ClientError as error:
-        error.re, error.message_id = request.re, request.message_id
+        _about(request, error)
         raise
     return Greeting(identity, _complete(hello, upgrade), request=request)
+
+
+def _about(request: Decoded, error: ClientError) -> ClientError:
+    error.re, error.message_id = request.re, request.message_id
+    return error
 
 
 async def _first_command(
     socket: Socket,
     identity: Identity | None,
     answer: Callable[[ClientError, str | None], None],
-) -> tuple[Decoded | None, str | bytes | None]:
-    """Return the hello, or the frame that came in its place; unreadable ones are answered.
+    *,
+    implied: bool,
+) -> tuple[Decoded | None, str | bytes]:
+    """Return the hello and its frame, or, where it is *implied*, the frame in its place.
+
+    Of somebody unknown unreadable ones are answered, since one with a token may follow.
 
     Raises:
-        Refused: too many unreadable ones.
+        Refused: something else came, or too many unreadable ones.
     """
     for _ in range(MAX_ERRORS_IN_A_ROW):
         frame = await socket.receive()
@@ -105,12 +116,24 @@ async def _first_command(
         try:
             decoded = decode_command(frame, user_id=user_id)
         except ClientError as error:
-            if identity is not None:
+            if implied:
                 return None, frame
-            answer(error, getattr(error, "re", None))
+            if identity is not None:
+                raise Refused(error, _code_of(error)) from None
+            answer(error, error.re)
             continue
-        return (decoded if isinstance(decoded.command, Hello) else None, frame)
+        if isinstance(decoded.command, Hello):
+            return decoded, frame
+        if implied:
+            return None, frame
+        late = _about(decoded, Unauthorized("hello must come first"))
+        raise Refused(late, CloseCode.UNAUTHORIZED)
     raise Refused(None, CloseCode.ABUSE)
+
+
+def _code_of(error: ClientError) -> CloseCode:
+    is_other = isinstance(error, ForbiddenUser)
+    return CloseCode.FORBIDDEN if is_other else CloseCode.UNAUTHORIZED
 
 
 def _claimed(frame: str | bytes) -> str:

@@ -363,3 +363,22 @@ async def test_a_drain_reaches_those_who_have_not_said_who_they_are(
             assert late.code == CloseCode.DRAINING
             assert late.sink.kinds == ["draining"]
             assert worker.edge._greetings == set()
+
+
+async def test_a_drain_while_the_upgrade_is_answered_is_not_missed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_world() as worker:
+        accept = FakeSocket.accept
+
+        async def accept_slowly(socket: FakeSocket, subprotocol: str | None) -> None:
+            worker.edge.drain()
+            await accept(socket, subprotocol)
+
+        monkeypatch.setattr(FakeSocket, "accept", accept_slowly)
+        began = trio.current_time()
+        unknown = FakeSocket()
+        await worker.edge.serve(unknown.as_socket())
+        assert unknown.code == CloseCode.DRAINING
+        assert unknown.sink.kinds == ["draining"]
+        assert trio.current_time() == began

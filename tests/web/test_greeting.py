@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from netra_actors.errors import ClientError, InvalidField
+from netra_actors.errors import ClientError, ForbiddenUser, InvalidField
 from netra_actors.identity import UserID
 from netra_actors.protocol.close_codes import CloseCode
 from netra_actors.protocol.commands import Cursor, Hello
@@ -179,6 +179,46 @@ async def test_a_hello_that_names_another_user_than_its_token_is_4403(
     assert refused.value.code is CloseCode.FORBIDDEN
     read.socket.come({"type": "hello", "token": "bob", "payload": {"user_id": "bob"}})
     assert (await read(V1)).identity.user_id == "bob"
+
+
+@pytest.mark.parametrize("where", [{"user_id": "bob"}, {"payload": {"user_id": "bob"}}])
+async def test_a_hello_that_names_another_user_than_the_upgrade_is_4403(
+    read: Reading, where: dict[str, Any], autojump_clock: MockClock
+) -> None:
+    read.socket.come({"type": "hello", "message_id": "m", **where})
+    with pytest.raises(Refused) as refused:
+        await read(V1, ALICE)
+    assert refused.value.code is CloseCode.FORBIDDEN
+    error = refused.value.error
+    assert isinstance(error, ForbiddenUser)
+    assert (error.re, error.message_id) == ("hello", "m")
+
+
+@pytest.mark.parametrize(
+    ("frame", "identity", "code"),
+    [
+        ({"type": "hello"}, None, "unauthorized"),
+        ({"type": "hello", "token": "bad"}, None, "unauthorized"),
+        ({"type": "hello", "token": "bob"}, ALICE, "forbidden_user"),
+        ({"type": "hello", "token": "bob", "user_id": "alice"}, None, "forbidden_user"),
+        ({"type": "hello", "cursor": 5}, ALICE, "invalid_field"),
+        ({"type": "ping"}, ALICE, "unauthorized"),
+        ({"type": "ping"}, None, "unauthorized"),
+    ],
+)
+async def test_the_error_says_which_command_is_meant(
+    read: Reading,
+    frame: dict[str, Any],
+    identity: Identity | None,
+    code: str,
+    autojump_clock: MockClock,
+) -> None:
+    read.socket.come({**frame, "message_id": "m"})
+    with pytest.raises((Refused, ClientError)) as caught:
+        await read(V1, identity)
+    error = caught.value.error if isinstance(caught.value, Refused) else caught.value
+    assert isinstance(error, ClientError)
+    assert (error.code, error.re, error.message_id) == (code, frame["type"], "m")
 
 
 async def test_a_hello_without_token_of_somebody_unknown_is_4401(
