@@ -33,7 +33,7 @@ class Witness:
     device: Device
     session: Session
     updates: Subscription[Update]
-    nursery: trio.Nursery
+    nursery: trio.Nursery = attrs.field(init=False)
     answers: list[Answer] = attrs.field(factory=list)
     threads: list[dict[str, Any]] = attrs.field(factory=list)
     """Before the kill."""
@@ -57,8 +57,8 @@ class Witness:
     async def ask_and_queue(self, agent: str) -> None:
         """Ask, and ask once more in the same thread, where the second has to wait."""
         first = self.ask("first", agent)
-        await self.device.until(lambda: first.run_id)
-        self.ask("second", "plain", first.thread_id)
+        await _accepted(first)
+        await _accepted(self.ask("second", "plain", first.thread_id))
         await self.device.until(
             lambda: any(line.raw.startswith(b'{"type":"run_queued"') for line in self.device.lines)
         )
@@ -70,16 +70,31 @@ class Witness:
         return [answer.terminal for answer in self.answers if answer.terminal is not None]
 
 
+async def _accepted(answer: Answer) -> None:
+    """Wait until the client has the `ok` of a message."""
+    while answer.run_id is None:
+        await trio.sleep(0.005)
+
+
 @asynccontextmanager
-async def _witness(server: ServerProcess, user: str) -> AsyncIterator[Witness]:
-    token, updates = sign(user), Subscription[Update]()
-    device = Device(user, token)
-    async with (
-        connect(server.url, token=token, updates=updates) as session,
-        device.connected(server.port),
-        trio.open_nursery() as nursery,
-    ):
-        yield Witness(user, device, session, updates, nursery)
+async def _witnesses(server: ServerProcess, name: str) -> AsyncIterator[list[Witness]]:
+    """Connect two clients of each user; what is asked is read in one nursery, ended first."""
+    witnesses = []
+    async with AsyncExitStack() as stack:
+        for user in (f"{name}-{number}" for number in range(USERS)):
+            token, updates = sign(user), Subscription[Update]()
+            device = Device(user, token)
+            session = await stack.enter_async_context(
+                connect(server.url, token=token, updates=updates)
+            )
+            await stack.enter_async_context(device.connected(server.port))
+            # A log without an event has nothing to keep its epoch by.
+            await device.request(type="create_thread", title=f"of {user}")
+            witnesses.append(Witness(user, device, session, updates))
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        for witness in witnesses:
+            witness.nursery = nursery
+        yield witnesses
 
 
 @asynccontextmanager
@@ -92,11 +107,7 @@ async def _killed(
     saw is compared with the record.
     """
     with trio.fail_after(WITHIN_S):
-        async with AsyncExitStack() as stack:
-            witnesses = [
-                await stack.enter_async_context(_witness(server, f"{name}-{number}"))
-                for number in range(USERS)
-            ]
+        async with _witnesses(server, name) as witnesses, AsyncExitStack() as stack:
             async with trio.open_nursery() as nursery:
 
                 async def reach(witness: Witness) -> None:

@@ -177,14 +177,21 @@ class Device:
         self.socket, self.close_code = socket, None
         assert socket.subprotocol == (None if self.plain else "netra.v1")
         before = len(self.controls)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read, socket)
-            try:
-                await self.until(lambda: self.heard("replay_end", since=before) is not None)
-                yield
-            finally:
-                nursery.cancel_scope.cancel()
-                await trio.aclose_forcefully(socket.stream)
+        failure: Exception | None = None
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read, socket)
+                try:
+                    await self.until(lambda: self.heard("replay_end", since=before) is not None)
+                    yield
+                except Exception as error:  # noqa: BLE001 - raised below, where no nursery wraps it
+                    failure = error
+                nursery.cancel_scope.cancel(reason="the block was left")
+        finally:
+            # Outside of the cancelled scope: in it, this would replace what the block raised.
+            await trio.aclose_forcefully(socket.stream)
+        if failure is not None:
+            raise failure
 
     async def _read(self, socket: Socket) -> None:
         while True:
