@@ -208,7 +208,8 @@ async def test_who_takes_nothing_is_sent_away(autojump_clock: MockClock) -> None
         async with worker.stream(context_of(), None) as batches:
             await trio.sleep(NO_PROGRESS_S + 1)
             # What was written before is still there to be taken; then it ends.
-            taken = [item async for batch in batches for item in batch]
+            with trio.fail_after(1):
+                taken = [item async for batch in batches for item in batch]
             assert [item.name for item in taken][:1] == ["welcome"]
         assert worker.pool.closes == {4008: 1}
         nursery.cancel_scope.cancel()
