@@ -21,7 +21,7 @@ QUICK = {
 }
 TOTAL_S = 6.0
 DRAINING = 4001
-HELD_S = 4.0
+HELD_S = 8.0
 """One second of drain, one more for what does not end, and room for a busy machine."""
 
 
