@@ -186,3 +186,25 @@ async def test_a_record_that_is_down_is_the_callers_matter(autojump_clock: MockC
             await read_missed(stage.record, stage.log, 0)
         # What is in memory needs no record.
         assert await read_missed(stage.record, stage.log, 5) is not None
+
+
+async def test_what_comes_into_memory_meanwhile_is_left_for_later(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_stage(tail_bytes=1200) as stage, trio.open_nursery() as nursery:
+        await say_in_chunks(stage, *([1] * 20))
+        upto, stage.record.gate = stage.log.committed, trio.Event()
+        got = []
+
+        async def read() -> None:
+            got.append(await read_missed(stage.record, stage.log, stage.log.first_in_memory - 3))
+
+        assert stage.log.first_in_memory > 3
+        nursery.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked()
+        await say_in_chunks(stage, 1)
+        assert stage.log.first_in_memory <= upto
+        stage.record.gate.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert got[0] is not None
+        assert (got[0].upto, seq_of(got[0].lines[-1])) == (upto, upto)

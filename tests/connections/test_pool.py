@@ -1,5 +1,6 @@
 """A worker's connections: the cap, heartbeats, tokens that end, the drain."""
 
+import attrs
 import pytest
 import trio
 from structlog.testing import capture_logs
@@ -211,3 +212,27 @@ async def test_a_drain_with_a_broken_peer_reaches_the_others(autojump_clock: Moc
         hall.pool.drain()
         assert code(broken) == CloseCode.INTERNAL
         assert code(phone) == CloseCode.DRAINING
+
+
+async def test_the_first_ping_without_an_answer_counts(autojump_clock: MockClock) -> None:
+    async with open_hall() as hall:
+        hall.pool.config = attrs.evolve(hall.pool.config, heartbeat_s=3.0)
+        phone, dead = await hall.join(), await hall.join()
+        await pass_time(hall, 10, phone)
+        assert code(dead) is None
+        await pass_time(hall, 1, phone)
+        assert (code(phone), code(dead)) == (None, CloseCode.NO_HEARTBEAT)
+
+
+async def test_no_beat_names_a_position_within_a_replay(autojump_clock: MockClock) -> None:
+    async with open_hall() as hall:
+        phone = await hall.join()
+        await pass_time(hall, 24, phone)
+        phone.sink.stall()
+        hall.nursery.start_soon(phone.connection.resync, None)
+        await pass_time(hall, 1, phone)
+        assert phone.sink.pings == 1
+        assert phone.frames_of("heartbeat") == []
+        phone.sink.take()
+        await pass_time(hall, 25, phone)
+        assert len(phone.frames_of("heartbeat")) == 1
