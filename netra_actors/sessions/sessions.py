@@ -46,6 +46,8 @@ class Sessions:
     _supervisor: Supervisor
     _registry: Registry[UserID, SessionEntry]
     _erasing: set[UserID]
+    _paused: trio.Event
+    """Set by `pause`; sessions that are loaded afterwards start no run either."""
 
     def __len__(self) -> int:
         return len(self._registry)
@@ -151,6 +153,7 @@ class Sessions:
 
     def pause(self) -> None:
         """Start no run any more; what waits stays queued, durably."""
+        self._paused.set()
         for entry in self.live():
             entry.engine.paused = True
 
@@ -179,6 +182,7 @@ class Sessions:
 async def open_sessions(parts: SessionParts) -> AsyncIterator[Sessions]:
     """Keep the worker's sessions for the length of the block; leaving it puts them away."""
     erasing: set[UserID] = set()
+    paused = trio.Event()
 
     def refuse_erased(user_id: UserID) -> None:
         if user_id in erasing:
@@ -191,6 +195,7 @@ async def open_sessions(parts: SessionParts) -> AsyncIterator[Sessions]:
             loaded = await load_session(parts.loading, user_id)
             refuse_erased(user_id)
             entry = build_entry(parts, loaded)
+            entry.engine.paused = paused.is_set()
             spec = ChildSpec(
                 name=f"session {user_id}",
                 run=entry.run,
@@ -212,7 +217,7 @@ async def open_sessions(parts: SessionParts) -> AsyncIterator[Sessions]:
         async with open_registry(
             start, stop, name="sessions", stop_grace_s=STOP_GRACE_S
         ) as registry:
-            yield Sessions(parts, supervisor, registry, erasing)
+            yield Sessions(parts, supervisor, registry, erasing, paused)
 
 
 async def _save_snapshot(record: Record, session_log: SessionLog) -> None:

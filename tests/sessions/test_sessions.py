@@ -239,3 +239,16 @@ async def test_whatever_is_asked_in_whatever_order_the_log_is_whole(
                     at = events[answer.fields["at"] - 1]
                     assert (at.type, at.run_id) == ("user_message", answer.fields["run_id"])
         assert await record.memory.open_runs(UserID("alice")) == []
+
+
+async def test_a_session_that_is_loaded_while_the_worker_leaves_starts_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_world(scripted) as world:
+        world.sessions.pause()
+        fields = await world.send("hello")
+        events = await world.events()
+        entry = await world.entry()
+        assert not entry.engine.active
+        assert fields["run_id"] in entry.engine.queue
+    assert types(events)[-1] == "run_queued"
