@@ -38,7 +38,7 @@ OTHERWISE = {"unavailable", "busy"}
 slot = st.integers(0, 3)
 message = st.fixed_dictionaries({
     "content": st.sampled_from(SCRIPTS),
-    "thread": st.none() | slot,
+    "thread": st.sampled_from(["current", "new", "new"]) | slot,
     "policy": st.sampled_from(["enqueue", "enqueue", "interrupt", "reject"]),
     "priority": st.sampled_from(["low", "normal", "high"]),
 })
@@ -76,12 +76,13 @@ class Programme:
     device: FakeSubscriber = attrs.field(factory=FakeSubscriber)
     asked: list[Asked] = attrs.field(factory=list)
 
-    async def tell(self, command: dict[str, Any]) -> None:
+    async def tell(self, command: dict[str, Any], *, by_http: bool = False) -> None:
         try:
             entry = await self.world.entry()
         except ClientError:
             return  # It cannot be loaded now: the client was told, and nothing was asked.
-        self.asked.append(Asked(command, self.world.post(entry, command, origin=self.device)))
+        origin = None if by_http else self.device
+        self.asked.append(Asked(command, self.world.post(entry, command, origin=origin)))
 
     @property
     def accepted(self) -> list[dict[str, Any]]:
@@ -123,11 +124,12 @@ class Programme:
     async def say(self, what: dict[str, Any], *, stop: bool) -> None:
         message_id = f"m{len(self.asked)}"
         command = {"type": "user_message", "message_id": message_id, **what}
-        index = command.pop("thread")
-        thread_id = None if index is None else self.pick(index, "thread_id")
+        thread = command.pop("thread")
+        thread_id = self.pick(thread, "thread_id") if isinstance(thread, int) else None
         if thread_id is not None:
             command["thread_id"] = thread_id
-        await self.tell(command)
+        # Without a connection there is no current thread.
+        await self.tell(command, by_http=thread == "new")
         if stop:
             await self.tell({"type": "stop_agent", "message_id": message_id})
 
@@ -262,15 +264,20 @@ def _check_turns(events: Sequence[Event]) -> None:
     """No two runs of a thread at once, and never more at once than the plan allows."""
     under_way: dict[str | None, str | None] = {}
     stopped: set[str | None] = set()
+    cancelling: set[str | None] = set()
     for event in events:
         if event.parent_run_id is not None:
             continue
-        if event.type == "run_cancelling" and event.run_id not in under_way.values():
-            stopped.add(event.run_id)  # It waited: closed in one step, beside the others.
+        if event.type == "run_cancelling":
+            cancelling.add(event.run_id)
+            if event.run_id not in under_way.values():
+                stopped.add(event.run_id)  # It waited: closed in one step, beside the others.
+        elif event.type == "agent_completed":
+            is_cancelled = payload(event).status == "cancelled"
+            assert is_cancelled == (event.run_id in cancelling), "who stopped it is in the log"
+            if event.run_id not in stopped:
+                del under_way[event.thread_id]
         elif event.type == "agent_started" and event.run_id not in stopped:
             assert event.thread_id not in under_way, "one run for each thread"
             under_way[event.thread_id] = event.run_id
             assert len(under_way) <= MID_PLAN_RUNS
-        elif event.type == "agent_completed" and event.run_id not in stopped:
-            del under_way[event.thread_id]
-            assert payload(event).status in {"completed", "failed", "cancelled", "interrupted"}
