@@ -10,6 +10,7 @@ from netra_actors.protocol.text import (
     clean_text,
     cut,
     cut_bytes,
+    cut_encoded,
     encoded_size,
     last_bytes,
     split_text,
@@ -94,3 +95,11 @@ def test_pieces_are_few() -> None:
 def test_the_size_is_that_of_the_json_that_is_sent(text: str) -> None:
     # Python's own encoder writes the same as a browser's, but for U+007F.
     assert encoded_size(text) == len(json.dumps(text, ensure_ascii=False).encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "start"),
+    [("", 6, ""), ("short", 6, "short"), ("a\n\nb", 6, "a\n\nb"), ("\x01\x01", 6, "\x01")],
+)
+def test_the_start_of_a_text_is_cut_by_what_json_writes(text: str, limit: int, start: str) -> None:
+    assert cut_encoded(text, limit) == start
