@@ -25,7 +25,7 @@ from joserfc.jwk import OctKey
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the tests, long enough for HS256"
-PATIENCE_S = 10.0
+PATIENCE_S = 15.0
 CLOSE_WITHIN_S = 2.0
 _KEY = OctKey.import_key(SECRET)
 
@@ -168,8 +168,7 @@ class Device:
     async def frame(self) -> str:
         """Return the next frame; `Ended` when there is none."""
         try:
-            with trio.fail_after(PATIENCE_S):
-                frame = await self.socket.get_message()
+            frame = await self.socket.get_message()
         except trio_websocket.ConnectionClosed as closed:
             reason = closed.reason
             raise Ended(1006 if reason is None else reason.code) from None
@@ -180,7 +179,8 @@ class Device:
     async def hear(self) -> dict[str, Any]:
         """Return the next object, wherever it came: alone or in an array."""
         while not self._waiting:
-            frame = (await self.frame()).encode()
+            with trio.fail_after(PATIENCE_S):
+                frame = (await self.frame()).encode()
             raws = [msgspec.Raw(frame)]
             if frame.startswith(b"["):
                 self.arrays += 1
@@ -198,11 +198,12 @@ class Device:
         self, kind: "str | Callable[[dict[str, Any]], bool]", **fields: Any
     ) -> dict[str, Any]:
         """Take objects up to the first of that type (or that fulfils it) with these fields."""
-        while True:
-            item = await self.hear()
-            good = item.get("type") == kind if isinstance(kind, str) else kind(item)
-            if good and all(item.get(name) == value for name, value in fields.items()):
-                return item
+        with trio.fail_after(PATIENCE_S):
+            while True:
+                item = await self.hear()
+                good = item.get("type") == kind if isinstance(kind, str) else kind(item)
+                if good and all(item.get(name) == value for name, value in fields.items()):
+                    return item
 
     async def ask(self, command: dict[str, Any]) -> dict[str, Any]:
         """Send and return the answer to exactly this command."""
@@ -237,11 +238,12 @@ class Device:
 
     async def end_code(self) -> int:
         """Take everything up to the end and return the close code."""
-        try:
-            while True:
-                await self.hear()
-        except Ended as ended:
-            return ended.code
+        with trio.fail_after(PATIENCE_S):
+            try:
+                while True:
+                    await self.hear()
+            except Ended as ended:
+                return ended.code
 
 
 HELLO: dict[str, Any] = {"type": "hello"}
