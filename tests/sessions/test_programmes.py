@@ -34,6 +34,11 @@ MID_PLAN_RUNS = 3
 REFUSED = {"conflict", "queue_full", "not_found"}
 """A message that is answered so has left nothing in the log."""
 OTHERWISE = {"unavailable", "busy"}
+DEFECTS = frozenset(
+    "run_broke run_left_open child_crashed child_quarantined session_quarantined log_quarantined "
+    "log_lost entry_stop_failed sweep_failed commit_waiter_failed cursor_failed".split()
+)
+"""What the service logs of itself when it had to contain a fault of its own."""
 
 slot = st.integers(0, 3)
 message = st.fixed_dictionaries({
@@ -174,8 +179,9 @@ class Programme:
 def test_whatever_is_asked_and_whatever_breaks_everything_adds_up(
     steps: Sequence[tuple[str, Any]],
 ) -> None:
-    with capture_logs():
+    with capture_logs() as logs:
         trio.run(_live, steps, clock=MockClock(autojump_threshold=0))
+    assert DEFECTS.isdisjoint(entry["event"] for entry in logs)
 
 
 async def _live(steps: Sequence[tuple[str, Any]]) -> None:
@@ -197,6 +203,7 @@ async def _live(steps: Sequence[tuple[str, Any]]) -> None:
     assert all(asked.answers for asked in programme.asked)
     _check_answers(programme.asked, events)
     _check_turns(events)
+    _check_deleted(events)
 
 
 @settings(max_examples=30, deadline=None)
@@ -204,8 +211,9 @@ async def _live(steps: Sequence[tuple[str, Any]]) -> None:
 def test_whatever_is_asked_a_power_cut_leaves_what_was_answered(
     steps: Sequence[tuple[str, Any]],
 ) -> None:
-    with capture_logs():
+    with capture_logs() as logs:
         trio.run(_die, steps, clock=MockClock(autojump_threshold=0))
+    assert DEFECTS.isdisjoint(entry["event"] for entry in logs)
 
 
 async def _die(steps: Sequence[tuple[str, Any]]) -> None:
@@ -227,6 +235,7 @@ async def _die(steps: Sequence[tuple[str, Any]]) -> None:
     assert events[: len(before)] == before
     check_grammar(events)
     _check_answers(answered, events)
+    _check_deleted(events)
 
 
 def _folded(events: Sequence[Event]) -> State:
@@ -281,3 +290,12 @@ def _check_turns(events: Sequence[Event]) -> None:
             assert event.thread_id not in under_way, "one run for each thread"
             under_way[event.thread_id] = event.run_id
             assert len(under_way) <= MID_PLAN_RUNS
+
+
+def _check_deleted(events: Sequence[Event]) -> None:
+    """Nothing is said in a thread that was deleted."""
+    deleted: set[str | None] = set()
+    for event in events:
+        assert event.thread_id not in deleted
+        if event.type == "thread_deleted":
+            deleted.add(event.thread_id)
