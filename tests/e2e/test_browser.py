@@ -307,8 +307,8 @@ def test_after_a_crash_the_page_comes_back_and_shows_what_was_interrupted(
 ) -> None:
     server = BrowserServer(tmp_path / "netra.db")
     server.start()
+    desk = open_desk(server)
     try:
-        desk = open_desk(server)
         page = desk.tab()
         ask(page, "Will you survive?", "waiter")
         expect(page.get_by_test_id("message-agent")).to_contain_text("n3 ")
@@ -326,9 +326,11 @@ def test_after_a_crash_the_page_comes_back_and_shows_what_was_interrupted(
         assert answer_of(page).startswith("n1 n2 n3")
         ask(page, "Count once more", "counter")
         expect(page.get_by_test_id("message-agent").nth(1)).to_have_text(NUMBERS)
-        desk.complaints[:] = [one for one in desk.complaints if not SERVICE_IS_DOWN.search(one)]
     finally:
         assert server.stop() == 0
+        # It was away twice: killed, and now that the page is still open.
+        desk.context.close()
+        desk.complaints[:] = [one for one in desk.complaints if not SERVICE_IS_DOWN.search(one)]
 
 
 def test_a_narrow_screen_scrolls_only_down_and_reaches_the_threads(

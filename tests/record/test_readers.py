@@ -114,11 +114,17 @@ async def test_a_query_that_outlives_the_pool_closes_its_connection(
     sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readers = Readers(database=SqliteDatabase(path=sqlite_path))
-    gate, closed = threading.Event(), threading.Event()
+    gate, closed, running = threading.Event(), threading.Event(), threading.Event()
     monkeypatch.setattr(Link, "close", lambda _: closed.set())
 
-    with trio.move_on_after(0.02):
-        await readers.run(lambda _: gate.wait(5))
+    def query(_: Link) -> bool:
+        running.set()
+        return gate.wait(30)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(readers.run, query)
+        assert await trio.to_thread.run_sync(running.wait, 30)
+        nursery.cancel_scope.cancel()
     readers.close()
     assert not closed.is_set()
     gate.set()
