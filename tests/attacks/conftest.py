@@ -217,11 +217,22 @@ def ours() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def stock() -> Iterator[Server]:
-    """One child on the stock stack for the attacks that do not kill it."""
-    server = start("stock", ping_s=3.0)
-    yield server
-    server.close()
+def _stock_children() -> Iterator[list[Server]]:
+    children: list[Server] = []
+    yield children
+    for server in children:
+        server.close()
+
+
+@pytest.fixture
+def stock(_stock_children: list[Server]) -> Server:
+    """A child on the stock stack, for the attacks that are not meant to kill it.
+
+    It may die of one all the same, some time after the test: then the next test gets a new one.
+    """
+    if not _stock_children or _stock_children[-1].process.poll() is not None:
+        _stock_children.append(start("stock", ping_s=3.0))
+    return _stock_children[-1]
 
 
 @pytest.fixture
