@@ -66,10 +66,7 @@ class Edge:
     """Of the sockets that are being greeted."""
 
     async def serve(self, socket: Socket) -> None:
-        """Serve one socket to its end.
-
-        Cancellation: the socket is closed by its owner; nothing of the session is touched.
-        """
+        """Serve one socket to its end. Cancellation: its owner closes it; the session goes on."""
         upgrade = read_upgrade(socket, self.settings.server)
         if upgrade.refusal is not None:
             await self._reject(socket, *upgrade.refusal)
